@@ -1,0 +1,1 @@
+"""From text to vectors: compiled once at fit time, one text a run."""

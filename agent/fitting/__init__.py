@@ -1,0 +1,1 @@
+"""From training rows to a profile. Needs the extra ``fit``; the running agent never imports it."""

@@ -1,0 +1,145 @@
+"""The plain data that travels through the agent, and the seams between its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Partition = tuple[str, int]
+"""Topic (or the path of a log file) and partition number (0 for a file)."""
+
+Positions = dict[Partition, int]
+"""For each partition the offset of the next record to read (for a file: the number of the next line, from 0)."""
+
+
+class Record(NamedTuple):
+    """One raw message as a source delivers it.
+
+    Attributes
+    ----------
+    topic : str
+        Kafka topic, or the path of a log file as it was given.
+    partition : int
+        Kafka partition; 0 for a file.
+    offset : int
+        Kafka offset; for a file the line number, from 0.
+    value : bytes or None
+        The message's body; None is a tombstone.
+    key : bytes or None
+    headers : sequence of (str, bytes)
+    timestamp : float or None
+        The broker's record time in seconds since the epoch; None where the source has no clock.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes | None
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: float | None = None
+
+
+class Exchange(NamedTuple):
+    """What one prompt and its response said, whatever shape it came in. Unknown is None.
+
+    Attributes
+    ----------
+    id : str or None
+        The producer's own id; the pipeline falls back on the record's position.
+    time : float or None
+        Event time in seconds since the epoch.
+    prompt, response : str or None
+        Text, valid UTF-8 (no lone surrogates); None where the message did not carry that half.
+    shape : str
+        The name of the row of the payload table that recognised it.
+    model : str or None
+        The model that answered.
+    finish_reason : str or None
+    error : str or None
+        A short code or class, never a message text.
+    """
+
+    id: str | None = None
+    time: float | None = None
+    prompt: str | None = None
+    response: str | None = None
+    shape: str = ""
+    model: str | None = None
+    finish_reason: str | None = None
+    error: str | None = None
+
+
+class Rejected(NamedTuple):
+    """Why (a part of) a record gave no exchange; `reason` is one of `agent.payloads.REASONS`."""
+
+    reason: str
+
+
+class Batch(NamedTuple):
+    """What one poll brought. `end` says that the stream is over: it is said, never guessed from emptiness."""
+
+    records: Sequence[Record]
+    end: bool = False
+
+
+class PartitionListener(Protocol):
+    """Told by a source when partitions come and go; called on the thread that polls."""
+
+    def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """Return the positions the checkpoint knows; the source starts at the later of these and the committed."""
+
+    def revoked(self, partitions: Collection[Partition]) -> None:
+        """Checkpoint, commit, forget: called while the partitions are still owned."""
+
+    def lost(self, partitions: Collection[Partition]) -> None:
+        """Forget: somebody else owns them already, so nothing may be committed."""
+
+
+class Source(Protocol):
+    """Where records come from. `poll` blocks for about a second at most."""
+
+    def poll(self) -> Batch: ...
+    def commit(self, positions: Mapping[Partition, int]) -> None: ...
+    def lag(self) -> Mapping[Partition, int]:
+        """Records between the position and the end, per assigned partition; partitions of unknown end are absent."""
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """m chunks of n texts, embedded.
+
+    Attributes
+    ----------
+    layers : ndarray of float32, shape (m, L, d)
+        Unit rows: the L − 1 tapped inner layers in order of depth, then the last.
+    tokens : ndarray of int32, shape (m,)
+        Word pieces of each chunk, special ones included.
+    owner : ndarray of int32, shape (m,)
+        The index in 0..n−1 of the text that each chunk belongs to, ascending. A text that cannot be embedded (nothing
+        but white space, or no known token) owns no chunk.
+    truncated : ndarray of bool, shape (n,)
+        Whether part of the text was left out.
+    """
+
+    layers: npt.NDArray[np.float32]
+    tokens: npt.NDArray[np.int32]
+    owner: npt.NDArray[np.int32]
+    truncated: npt.NDArray[np.bool_]
+
+
+class Embedder(Protocol):
+    """Text to vectors. The same text gives the same bits, whatever stands beside it."""
+
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def n_layers(self) -> int: ...
+    def encode(self, texts: Sequence[str], max_chunks: int) -> Encoded: ...

@@ -1,0 +1,1 @@
+"""Settings: read, checked as a whole, frozen. Knows pydantic and YAML, and nothing of the agent."""
