@@ -103,11 +103,17 @@ class PartitionListener(Protocol):
 class Source(Protocol):
     """Where records come from. `poll` blocks for about a second at most."""
 
-    def poll(self) -> Batch: ...
-    def commit(self, positions: Mapping[Partition, int]) -> None: ...
+    def poll(self) -> Batch:
+        """Return what has come since the last call."""
+
+    def commit(self, positions: Mapping[Partition, int]) -> None:
+        """Tell the broker how far the durable state reaches; a file has nobody to tell."""
+
     def lag(self) -> Mapping[Partition, int]:
-        """Records between the position and the end, per assigned partition; partitions of unknown end are absent."""
-    def close(self) -> None: ...
+        """Return the records between position and end, per assigned partition; of unknown end: absent."""
+
+    def close(self) -> None:
+        """Give everything back; commits nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +143,16 @@ class Embedder(Protocol):
     """Text to vectors. The same text gives the same bits, whatever stands beside it."""
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """What decides the bits of a vector, as a hex digest."""
+
     @property
-    def dim(self) -> int: ...
+    def dim(self) -> int:
+        """Length of a vector."""
+
     @property
-    def n_layers(self) -> int: ...
-    def encode(self, texts: Sequence[str], max_chunks: int) -> Encoded: ...
+    def n_layers(self) -> int:
+        """Layers a text gives: the tapped ones and the last."""
+
+    def encode(self, texts: Sequence[str], max_chunks: int) -> Encoded:
+        """Embed each text in at most so many chunks; what lies behind them is left out and said in `truncated`."""

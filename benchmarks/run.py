@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", choices=names(), metavar="NAME", help=f"one of {', '.join(names())}")
     chosen = parser.parse_args(arguments).only or names()
+    if not chosen:
+        parser.error("there is no benchmark")
     print(HEADER)
     short = []
     for name in chosen:
