@@ -1,0 +1,169 @@
+"""Every metric that offmap exports, said once: the exporter, the README's table and the tests read this table."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+
+P_VALUE_EDGES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Fixed, so that PromQL can compute the tail lift at any of these levels over any range, summed over pods."""
+
+NOVELTY_EDGES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+
+
+class Metric(NamedTuple):
+    """One row of the table.
+
+    Attributes
+    ----------
+    name : str
+        As Prometheus stores it (for an info metric and a counter without its suffix `_info` or `_total`).
+    kind : {"counter", "gauge", "histogram", "info"}
+    help : str
+        What it means, with its unit, and what it does not mean where that is easily mistaken.
+    labels : tuple of str
+    durable : bool
+        True: the value is that of the last checkpoint, so it never steps back after a crash. False: the agent's own
+        health, live.
+    edges : tuple of float
+        Upper bucket bounds, for a histogram.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    durable: bool = True
+    edges: tuple[float, ...] = ()
+
+
+METRICS = (
+    Metric("offmap_records", "counter", "Records read, by outcome: decoded, or the reason why not.", ("outcome",)),
+    Metric("offmap_exchanges", "counter", "Exchanges found in records, by payload shape.", ("shape",)),
+    Metric(
+        "offmap_texts",
+        "counter",
+        "Prompts and responses by what became of them: scored, sampled_out (the agent was behind), empty (nothing to "
+        "embed), absent (not in the message), off (no reference, or switched off).",
+        ("side", "status"),
+    ),
+    Metric("offmap_tokens", "counter", "Word pieces embedded.", ("side",)),
+    Metric("offmap_truncated_texts", "counter", "Texts of which a part was left out, being too long.", ("side",)),
+    Metric(
+        "offmap_event_times",
+        "counter",
+        "Where the event time came from: message, record (the broker's), clock (neither had one), future (refused, "
+        "the broker's or the clock's was used).",
+        ("source",),
+    ),
+    Metric(
+        "offmap_p_value",
+        "histogram",
+        "Conformal p-values against the held-out reference: the share of it that is at least as novel. Uniform when "
+        "production is exchangeable with the reference; mass at the left is traffic off the map.",
+        ("side",),
+        edges=P_VALUE_EDGES,
+    ),
+    Metric(
+        "offmap_novelty",
+        "histogram",
+        "Novelty scores (bigger = stranger; 0 is the reference's median). Not a probability of failure.",
+        ("side",),
+        edges=NOVELTY_EDGES,
+    ),
+    Metric(
+        "offmap_uncovered_share",
+        "gauge",
+        "Share of the texts in an event-time window whose p-value is at or below the level. Absolute: says how much "
+        "lies off the map, not that something changed.",
+        ("side", "window", "level"),
+    ),
+    Metric(
+        "offmap_uncovered_share_lower",
+        "gauge",
+        "Lower confidence bound of offmap_uncovered_share, valid however often it is looked at.",
+        ("side", "window", "level"),
+    ),
+    Metric(
+        "offmap_uncovered_share_upper",
+        "gauge",
+        "Upper confidence bound of offmap_uncovered_share, valid however often it is looked at.",
+        ("side", "window", "level"),
+    ),
+    Metric(
+        "offmap_uncovered_share_null",
+        "gauge",
+        "What offmap_uncovered_share would be if production were exchangeable with the reference.",
+        ("level",),
+    ),
+    Metric("offmap_window_texts", "gauge", "Texts scored in the event-time window.", ("side", "window")),
+    Metric("offmap_late_texts", "counter", "Texts too old for the event-time window.", ("side", "window")),
+    Metric("offmap_cells", "gauge", "Cells (prototypes) of the reference.", ("side",)),
+    Metric("offmap_cells_hit", "gauge", "Cells that production has visited since the state began.", ("side",)),
+    Metric("offmap_watermark_timestamp_seconds", "gauge", "Newest event time seen, seconds since the epoch."),
+    Metric(
+        "offmap_last_scored_timestamp_seconds",
+        "gauge",
+        "When a text was last scored, by the agent's clock (in replay: event time), seconds since the epoch.",
+    ),
+    Metric(
+        "offmap_stage_seconds",
+        "counter",
+        "Seconds of the working thread by stage: poll, decode, embed, score, checkpoint.",
+        ("stage",),
+    ),
+    Metric("offmap_up", "gauge", "1 while the agent reads and scores, else 0: see offmap_down.", durable=False),
+    Metric("offmap_down", "gauge", "1 for the reason why offmap_up is 0.", ("reason",), durable=False),
+    Metric("offmap_sampled_fraction", "gauge", "Share of exchanges that is embedded at present.", durable=False),
+    Metric(
+        "offmap_lag_records",
+        "gauge",
+        "Records between the agent's position and the end of the partition.",
+        ("topic", "partition"),
+        durable=False,
+    ),
+    Metric(
+        "offmap_last_poll_timestamp_seconds",
+        "gauge",
+        "When the source last answered, seconds since the epoch.",
+        durable=False,
+    ),
+    Metric(
+        "offmap_checkpoint_timestamp_seconds",
+        "gauge",
+        "When the state was last known to be durable, seconds since the epoch.",
+        durable=False,
+    ),
+    Metric("offmap_checkpoint_failures", "counter", "Checkpoints that could not be written.", durable=False),
+    Metric(
+        "offmap_checkpoint_loads",
+        "counter",
+        "How the state was found at start: resumed, absent, refused_schema, refused_damaged, other_profile "
+        "(positions and counters went on, detectors began anew).",
+        ("outcome",),
+        durable=False,
+    ),
+    Metric("offmap_worker_restarts", "counter", "Times that a failed worker was started again.", durable=False),
+    Metric(
+        "offmap_canary_deviation",
+        "gauge",
+        "Largest 1 − cosine between the profile's canary vectors and this machine's.",
+        durable=False,
+    ),
+    Metric("offmap_profile", "info", "The profile in use.", ("fingerprint", "model", "reference"), durable=False),
+    Metric("offmap_build", "info", "The agent's version.", ("version",), durable=False),
+)
+
+BY_NAME = {metric.name: metric for metric in METRICS}
+
+_SUFFIX = {"counter": "_total", "info": "_info", "gauge": "", "histogram": ""}
+
+
+def metrics_markdown() -> str:
+    """The README's table of metrics, generated from the one in code."""
+    rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
+    for metric in METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
+        rows.append(f"| `{metric.name}{_SUFFIX[metric.kind]}` | {metric.kind} | {labels} | {metric.help} |")
+    return "\n".join(rows) + "\n"
