@@ -1,4 +1,4 @@
-# The commands people type. `make demo` and `make test` do all set-up themselves.
+# The commands people type. Each does all set-up itself: on a fresh machine start with any of them.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -6,24 +6,61 @@ BIN := $(VENV)/bin
 # TORCH_BACKEND=cpu takes torch's small CPU build where its index can be reached; empty takes the default one.
 TORCH_BACKEND ?=
 UV_VERSION := 0.13.9
-UV := $(VENV)/bin/uv
-LOCKS := requirements/runtime.txt requirements/dev.txt requirements/torch.txt
+UV := $(VENV)/uv/bin/uv
+LOCKS := requirements/uv.txt requirements/runtime.txt requirements/dev.txt requirements/torch.txt
+# Two commands started at once must not install into one folder; where there is no flock (macOS), do not do that.
+ALONE := $(if $(shell command -v flock),flock Makefile)
+REAL_PARTS := kafka or prometheus or model or slow
 
-.PHONY: help install lock
+.PHONY: help install lint test test-fast demo demo-kafka bench lock clean
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
-install: $(VENV)/.installed ## prepare .venv from the lock files
+install: ## prepare .venv from the lock files
+	@$(ALONE) $(MAKE) --no-print-directory --silent $(VENV)/.installed
+
+# uv comes through the system's pip into a folder of its own: a Python without ensurepip (Debian's) will do.
 $(VENV)/.installed: $(LOCKS) pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'offmap needs Python 3.11 or newer: make PYTHON=python3.12 …' >&2; exit 1; }
+	@$(PYTHON) -c 'import pip, venv' || { echo 'this Python has no pip (Debian: apt-get install python3-pip)' >&2; exit 1; }
+	echo 'Preparing $(VENV): a few minutes and 6 GB, once'
+	$(PYTHON) -m venv --without-pip $(VENV)
+	test -x $(UV) && [[ "$$($(UV) --version)" == 'uv $(UV_VERSION)'* ]] || \
+		$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target $(VENV)/uv -r requirements/uv.txt
 	$(UV) pip install --quiet --python $(BIN)/python $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND)) -r requirements/torch.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@touch $@
+	touch $@
+
+lint: install ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+
+test: install ## every test, the real Kafka, Prometheus and embedding model included
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: install ## the tests that need nothing beside Python and take no time
+	$(BIN)/python -m pytest -m 'not ($(REAL_PARTS))' $(ARGS)
+
+demo: install ## see it run: fit a profile, watch files of traffic, serve /metrics
+	$(BIN)/python -m demo.run_demo
+
+demo-kafka: install ## the same through a real Kafka broker (needs a JDK and Maven)
+	$(BIN)/python -m demo.run_demo_kafka
+
+bench: install ## every measure beside its reference; status 1 if any is short
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 # torch and what only torch needs stay out of the hashed locks
 UNLOCKED := $(shell cat requirements/unlocked.txt 2>/dev/null)
-lock: ## resolve the lock files anew (add UPGRADE=--upgrade for newer versions)
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE) pyproject.toml -o requirements/runtime.txt
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE) pyproject.toml --extra fit requirements/dev.in -c requirements/torch.txt -c requirements/runtime.txt $(foreach p,$(UNLOCKED),--no-emit-package $(p)) -o requirements/dev.txt
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)
+lock: install ## resolve the lock files anew (UPGRADE=--upgrade for newer versions)
+	$(COMPILE) - -o requirements/uv.txt <<< uv==$(UV_VERSION)
+	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra fit requirements/dev.in -c requirements/torch.txt -c requirements/runtime.txt $(foreach p,$(UNLOCKED),--no-emit-package $(p)) -o requirements/dev.txt
+
+clean: ## remove .venv, caches and builds
+	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
