@@ -26,7 +26,7 @@ $(VENV)/.installed: $(LOCKS) pyproject.toml
 	echo 'Preparing $(VENV): a few minutes and 6 GB, once'
 	$(PYTHON) -m venv --without-pip $(VENV)
 	test -x $(UV) && [[ "$$($(UV) --version)" == 'uv $(UV_VERSION)'* ]] || \
-		$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target $(VENV)/uv -r requirements/uv.txt
+		$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes --upgrade --target $(VENV)/uv -r requirements/uv.txt
 	$(UV) pip install --quiet --python $(BIN)/python $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND)) -r requirements/torch.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
