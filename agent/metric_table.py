@@ -161,7 +161,7 @@ _SUFFIX = {"counter": "_total", "info": "_info", "gauge": "", "histogram": ""}
 
 
 def metrics_markdown() -> str:
-    """The README's table of metrics, generated from the one in code."""
+    """Write the README's table of metrics from the one in code."""
     rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
     for metric in METRICS:
         labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"

@@ -44,8 +44,29 @@ class Record(NamedTuple):
     timestamp: float | None = None
 
 
+class Score(NamedTuple):
+    """A feedback or a verdict on an exchange.
+
+    Attributes
+    ----------
+    name : str
+        What was judged: "helpfulness", "thumbs".
+    value : float or None
+        A finite number, where the verdict is one.
+    label : str or None
+        A category, where the verdict is one.
+    judge : str or None
+        The model that judged; None for people and for programs.
+    """
+
+    name: str
+    value: float | None = None
+    label: str | None = None
+    judge: str | None = None
+
+
 class Exchange(NamedTuple):
-    """What one prompt and its response said, whatever shape it came in. Unknown is None.
+    """What one prompt and its response said, whatever shape it came in. Unknown is None; everything is bounded.
 
     Attributes
     ----------
@@ -54,7 +75,8 @@ class Exchange(NamedTuple):
     time : float or None
         Event time in seconds since the epoch.
     prompt, response : str or None
-        Text, valid UTF-8 (no lone surrogates); None where the message did not carry that half.
+        Text, valid UTF-8 (no lone surrogates); None where the message did not carry that half. A response of "" came
+        without text: an empty answer, or only tool calls.
     shape : str
         The name of the row of the payload table that recognised it.
     model : str or None
@@ -62,6 +84,22 @@ class Exchange(NamedTuple):
     finish_reason : str or None
     error : str or None
         A short code or class, never a message text.
+    model_asked : str or None
+        The model that was asked for.
+    join_key : str or None
+        What this half shares with its other half; None for an exchange that came whole.
+    trace_id, session : str or None
+    status : int or None
+        HTTP status of the answer.
+    prompt_tokens, completion_tokens : int or None
+    latency : float or None
+        Seconds from the request to the end of the response.
+    tool_calls : int or None
+        How many tools the response called.
+    tags : tuple of (str, str) or None
+        Those that the config names.
+    scores : tuple of Score or None
+        Feedback and verdicts; an exchange with neither text nor these is never made.
     """
 
     id: str | None = None
@@ -72,6 +110,17 @@ class Exchange(NamedTuple):
     model: str | None = None
     finish_reason: str | None = None
     error: str | None = None
+    model_asked: str | None = None
+    join_key: str | None = None
+    trace_id: str | None = None
+    session: str | None = None
+    status: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency: float | None = None
+    tool_calls: int | None = None
+    tags: tuple[tuple[str, str], ...] | None = None
+    scores: tuple[Score, ...] | None = None
 
 
 class Rejected(NamedTuple):
@@ -102,6 +151,10 @@ class PartitionListener(Protocol):
 
 class Source(Protocol):
     """Where records come from. `poll` blocks for about a second at most."""
+
+    @property
+    def status(self) -> str:
+        """ "ok", or why nothing comes: one of `agent.board.DOWN_REASONS`."""
 
     def poll(self) -> Batch:
         """Return what has come since the last call."""

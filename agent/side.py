@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
 from detectors.interval import anytime_interval
 from detectors.share_window import ShareWindow
 
 if TYPE_CHECKING:
+    from detectors.reference import Reference
+
     from agent.records import Encoded
     from agent.tally import Labels, Sample, State, Tally
-    from detectors.reference import Reference
 
 
 class WindowSpec(NamedTuple):
@@ -74,6 +74,7 @@ class Side:
     def measure(self) -> dict[str, dict[Labels, Sample]]:
         """Measure the windows and the cells. A window without texts gives no measurement."""
         found: dict[str, dict[Labels, Sample]] = {
+            "offmap_uncovered_share_null": {(f"{level:g}",): float(level) for level in self._spec.levels},
             "offmap_cells": {(self.name,): float(len(self._hits))},
             "offmap_cells_hit": {(self.name,): float(np.count_nonzero(self._hits))},
         }
