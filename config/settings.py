@@ -1,0 +1,47 @@
+"""All settings together."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from config.section import Section
+from config.sections import (
+    CheckpointSettings,
+    EmbeddingSettings,
+    LoggingSettings,
+    PayloadSettings,
+    ProfileSettings,
+    SamplingSettings,
+    ServerSettings,
+    ShutdownSettings,
+    WindowSettings,
+)
+from config.sections_kafka import KafkaSettings
+
+
+class Settings(Section):
+    """Everything that can be set. Frozen: what was checked is what runs."""
+
+    profile: ProfileSettings = Field(description="Which profile production is compared with.")
+    kafka: KafkaSettings | None = Field(
+        default=None,
+        description=(
+            "Which traffic is read, and how to get at it. Needed by `offmap run`; `offmap replay` reads files instead."
+        ),
+    )
+    payload: PayloadSettings = Field(
+        default=PayloadSettings(), description="How a message becomes a prompt and a response."
+    )
+    embedding: EmbeddingSettings = Field(default=EmbeddingSettings(), description="What embedding may cost.")
+    sampling: SamplingSettings = Field(
+        default=SamplingSettings(), description="How much is scored when more arrives than can be embedded."
+    )
+    windows: WindowSettings = Field(
+        default=WindowSettings(), description="Stretches of event time and levels of the uncovered share."
+    )
+    checkpoint: CheckpointSettings = Field(default=CheckpointSettings(), description="What must survive a restart.")
+    server: ServerSettings = Field(
+        default=ServerSettings(), description="Where /metrics, /livez and /readyz are served."
+    )
+    logging: LoggingSettings = Field(default=LoggingSettings(), description="What is written to stderr.")
+    shutdown: ShutdownSettings = Field(default=ShutdownSettings(), description="How the agent leaves.")
