@@ -220,13 +220,14 @@ def main() -> None:
     parser.add_argument("--secure", action="store_true", help="also listen with SASL PLAIN, SCRAM and TLS")
     parser.add_argument("--topic", action="append", default=[], metavar="NAME:PARTITIONS")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with running_broker(secure=options.secure) as broker, contextlib.suppress(KeyboardInterrupt):
         for topic in options.topic:
             name, _, partitions = topic.partition(":")
             broker.create_topic(name, int(partitions or 1))
         for name in broker.listeners.ports:
             print(name, broker.address(name), flush=True)  # noqa: T201
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pause()
 
 
 if __name__ == "__main__":
