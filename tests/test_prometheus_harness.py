@@ -63,6 +63,7 @@ def test_it_sees_values_and_steps_back(page, prometheus):
 
 
 def test_unknown_is_absent_and_waiting_for_it_ends(prometheus):
+    prometheus.wait_for("up")
     assert prometheus.value("no_such_metric") is None
     with pytest.raises(PrometheusError, match=r"no answer after 0 s; targets: \['http://127"):
         prometheus.wait_for("no_such_metric", seconds=0.3)
