@@ -1,0 +1,88 @@
+"""Taking single values out of parsed JSON: of the right type and bounded, or None."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+LONGEST_NAME = 256
+"""Characters of an id, a model's name, a label. Longer ones are cut: no counter or buffer grows with a message."""
+LARGEST_COUNT = 2**53
+
+
+def name(value: Any) -> str | None:
+    """Return an id, a model's name or a label as text.
+
+    Examples
+    --------
+    >>> name("gpt-4o"), name(7), name(""), name(["x"])
+    ('gpt-4o', '7', None, None)
+    """
+    if isinstance(value, str):
+        return value[:LONGEST_NAME] or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if abs(value) <= LARGEST_COUNT else None
+    return None
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, also from text.
+
+    Examples
+    --------
+    >>> number(2), number("2.5"), number("nan"), number(True)
+    (2.0, 2.5, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and len(value) > LONGEST_NAME:
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
+
+
+def count(value: Any) -> int | None:
+    """Return a whole number ≥ 0, also from text (OTLP writes integers so).
+
+    Examples
+    --------
+    >>> count(3), count("12"), count(-1), count(1.5)
+    (3, 12, None, None)
+    """
+    if type(value) is int:  # by far the most common
+        return value if 0 <= value <= LARGEST_COUNT else None
+    found = number(value)
+    return int(found) if found is not None and 0 <= found <= LARGEST_COUNT and found.is_integer() else None
+
+
+def first(document: Mapping[str, Any], keys: Iterable[str]) -> Any:
+    """Return the value of the first key that is there and not null."""
+    for key in keys:
+        value = document.get(key)
+        if value is not None:
+            return value
+    return None
+
+
+def dig(document: Any, path: Iterable[str]) -> Any:
+    """Follow a path through nested objects.
+
+    Examples
+    --------
+    >>> dig({"a": {"b": 1}}, ("a", "b")), dig({"a": [1]}, ("a", "b"))
+    (1, None)
+    """
+    for key in path:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(key)
+    return document
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Return an object, or an empty one."""
+    return value if isinstance(value, dict) else {}

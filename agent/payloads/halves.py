@@ -1,0 +1,90 @@
+"""The two halves of an exchange, and how they become one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.payloads import jsontext
+from agent.payloads.bodies import read_request, read_response
+from agent.payloads.context import Context, Outcome
+from agent.payloads.fields import name
+from agent.payloads.text import content_text, prompt_text, reply_text
+from agent.records import Exchange, Rejected
+
+
+def merge(request: Exchange, response: Exchange) -> Exchange:
+    """Put two halves together; where both know a field, the response's word counts.
+
+    Examples
+    --------
+    >>> whole = merge(Exchange(prompt="Hi", model_asked="m"), Exchange(response="Hello!", id="r1"))
+    >>> whole.prompt, whole.response, whole.id, whole.model_asked
+    ('Hi', 'Hello!', 'r1', 'm')
+    """
+    whole = Exchange._make([asked if said is None else said for asked, said in zip(request, response, strict=True)])
+    return whole if response.shape else whole._replace(shape=request.shape)
+
+
+def pair(asked: list[Outcome], answered: list[Outcome]) -> list[Outcome]:
+    """Put the prompts of one request and the answers of its response together, in order.
+
+    Where a request with several prompts asked for several answers each, every prompt gets its first.
+    """
+    if not answered or not asked:
+        return asked or answered
+    step = max(1, len(answered) // len(asked))
+    firsts = answered[::step]
+    return [_one(half, firsts[i] if i < len(firsts) else None) for i, half in enumerate(asked)]
+
+
+def _one(asked: Outcome, answered: Outcome | None) -> Outcome:
+    if isinstance(asked, Rejected) or not isinstance(answered, Exchange):
+        return asked
+    return merge(asked, answered)
+
+
+def unpack(value: Any) -> Any:
+    """Return what a logger packed into a string: parsed where it is a JSON object or array, else the text itself."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return jsontext.loads(value)
+        except jsontext.JsonTextError:
+            return value
+    return value
+
+
+def asked(value: Any, context: Context) -> list[Outcome]:
+    """Read the request half of a log, in whatever form: an API's body, messages, or the bare prompt."""
+    value = unpack(value)
+    if isinstance(value, dict):
+        return read_request(value, context)
+    if not isinstance(value, str | list):
+        return []
+    prompt = prompt_text(value, context.options.which)
+    return [Rejected("no_prompt") if prompt is None else Exchange(prompt=prompt)]
+
+
+def answered(value: Any, context: Context) -> list[Outcome]:
+    """Read the response half of a log, in whatever form: an API's body, an error, a message, or the bare answer."""
+    value = unpack(value)
+    if isinstance(value, dict):
+        return read_response(value, context) or failed(value) or _message(value)
+    if isinstance(value, str):
+        return [Exchange(response=value)]
+    text = reply_text(value)
+    return [] if text is None else [Exchange(response=text)]
+
+
+def failed(body: dict[str, Any]) -> list[Outcome]:
+    """Read an error in a response's place: ``{"error": {"code", "type"}}``."""
+    error = body.get("error")
+    if isinstance(error, str):
+        return [Exchange(error="error")]
+    if not isinstance(error, dict):
+        return []
+    return [Exchange(error=name(error.get("code")) or name(error.get("type")) or "error")]
+
+
+def _message(body: dict[str, Any]) -> list[Outcome]:
+    text = content_text(body.get("content"))
+    return [] if text is None else [Exchange(response=text)]

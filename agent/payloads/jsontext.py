@@ -1,0 +1,73 @@
+"""The one door to the JSON parser: bytes or text in, plain Python values out, or a reason."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+_LONE_SURROGATE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+_OFF_STANDARD = re.compile(rb"NaN|Infinity|\\u[dD]|\A\xef\xbb\xbf")
+_LONGEST_INTEGER = 20
+
+
+class JsonTextError(ValueError):
+    """The text is not JSON; `reason` is one of `REASONS`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def loads(data: bytes | str) -> Any:
+    r"""Parse one JSON document.
+
+    What real producers write beside the standard is read too: NaN and Infinity become None, half of a surrogate pair
+    (an emoji cut in two) becomes U+FFFD, a byte order mark is skipped. Of duplicate keys the last one counts.
+
+    Raises
+    ------
+    JsonTextError
+        With reason "not_utf8", "not_json" or "too_deep" (more than 1024 levels).
+
+    Examples
+    --------
+    >>> loads(b'{"a": [1, NaN, "cut \\ud83d"]}')
+    {'a': [1, None, 'cut �']}
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as problem:
+        if "depth" in problem.msg:
+            raise JsonTextError("too_deep") from None
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if not _OFF_STANDARD.search(raw):
+        raise JsonTextError(_why_not(raw))
+    return _lenient(raw)
+
+
+def _lenient(raw: bytes) -> Any:
+    mended = _LONE_SURROGATE.sub(lambda found: b"\\ufffd" if found[1] else found[0], raw)
+    try:
+        return json.loads(mended.decode("utf-8-sig"), parse_constant=lambda _: None, parse_int=_integer)
+    except RecursionError:
+        raise JsonTextError("too_deep") from None
+    except ValueError:
+        raise JsonTextError(_why_not(raw)) from None
+
+
+def _integer(digits: str) -> int | float:
+    """Read long integers as orjson does: a float, so that no number grows with the message."""
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+
+
+def _why_not(raw: bytes) -> str:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "not_utf8"
+    return "not_json"

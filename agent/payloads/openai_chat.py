@@ -1,0 +1,65 @@
+"""OpenAI chat completions and the older completions: the bodies of a request and of its response.
+
+Also what vLLM, LiteLLM's proxy, Azure and most gateways speak.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.payloads.context import Context, Outcome
+from agent.payloads.fields import count, mapping, name
+from agent.payloads.text import content_text, prompt_text
+from agent.payloads.times import to_seconds
+from agent.records import Exchange, Rejected
+
+REQUEST_MARKS = frozenset({"messages", "prompt"})
+RESPONSE_MARKS = frozenset({"choices"})
+
+
+def request(body: dict[str, Any], context: Context) -> list[Outcome]:
+    """Read ``{"model", "messages"}``, or ``{"model", "prompt"}`` with one prompt or several."""
+    messages = body.get("messages")
+    if isinstance(messages, list):
+        return [_asked(body, messages, context)]
+    prompts = body.get("prompt")
+    if isinstance(prompts, str):
+        return [_asked(body, prompts, context)]
+    return [_asked(body, prompt, context) for prompt in prompts] if isinstance(prompts, list) else []
+
+
+def response(body: dict[str, Any], context: Context) -> list[Outcome]:  # noqa: ARG001 - readers have one signature
+    """Read ``{"id", "created", "choices", "usage"}``: of a chat the first choice, of completions every one."""
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return []
+    message = choices[0].get("message")
+    if isinstance(message, dict):
+        known = "content" in message or "tool_calls" in message or "refusal" in message
+        return [_answered(body, choices[0], message)] if known else []
+    texts = [(each, each.get("text")) for each in choices if isinstance(each, dict)]
+    return [_answered(body, choice, {"content": text}) for choice, text in texts if isinstance(text, str)]
+
+
+def _asked(body: dict[str, Any], messages: Any, context: Context) -> Outcome:
+    prompt = prompt_text(messages, context.options.which)
+    if prompt is None:
+        return Rejected("no_prompt")
+    session = body.get("user") or body.get("safety_identifier")
+    return Exchange(prompt=prompt, shape="openai_chat", model_asked=name(body.get("model")), session=name(session))
+
+
+def _answered(body: dict[str, Any], choice: dict[str, Any], message: dict[str, Any]) -> Exchange:
+    refusal, calls, usage = message.get("refusal"), message.get("tool_calls"), mapping(body.get("usage"))
+    refused = isinstance(refusal, str) and bool(refusal)
+    return Exchange(
+        id=name(body.get("id")),
+        time=to_seconds(body.get("created")),
+        response=refusal if refused else content_text(message.get("content")) or "",
+        shape="openai_chat",
+        model=name(body.get("model")),
+        finish_reason="refusal" if refused else name(choice.get("finish_reason")),
+        prompt_tokens=count(usage.get("prompt_tokens")),
+        completion_tokens=count(usage.get("completion_tokens")),
+        tool_calls=len(calls) if isinstance(calls, list) else None,
+    )

@@ -1,0 +1,65 @@
+"""What the config says about payloads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from agent.payloads.text import WHICH
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMap:
+    """Where a message of the user's own shape keeps its fields: dotted paths such as ``data.turn.question``.
+
+    With `prompt` or `response` set, this comes before every known shape; the others alone overrule what a known shape
+    says. None: the plain shape's own names (``prompt``, ``response``, ``id``, ``time``, ``model``).
+    """
+
+    prompt: str | None = None
+    response: str | None = None
+    id: str | None = None
+    time: str | None = None
+    model: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, path in self.given().items():
+            if not all(path):
+                raise ValueError(f"{name}: {'.'.join(path)!r} is not a dotted path")
+
+    def given(self) -> dict[str, tuple[str, ...]]:
+        """Return the paths that are set, split at the dots."""
+        paths = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: tuple(path.split(".")) for name, path in paths.items() if path is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeOptions:
+    """How messages are read.
+
+    Attributes
+    ----------
+    fields : FieldMap
+        Where messages of the user's own shape keep their fields.
+    which : {"last_user", "all_user", "all"}
+        Which part of a conversation is the prompt: `agent.payloads.text.prompt_text`.
+    max_message_bytes : int
+        Longer messages are refused as "oversized", and so are those that decompress to more.
+    max_text_chars : int
+        A longer prompt or response is cut here; the embedder reads less than this in any case.
+    paths : dict of str to tuple of str
+        `fields.given()`, once.
+    """
+
+    fields: FieldMap = FieldMap()
+    which: str = "last_user"
+    max_message_bytes: int = 4 * 2**20
+    max_text_chars: int = 200_000
+    paths: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.which not in WHICH:
+            raise ValueError(f"which: {self.which!r} is none of {', '.join(WHICH)}")
+        for name in ("max_message_bytes", "max_text_chars"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: must be at least 1")
+        object.__setattr__(self, "paths", self.fields.given())

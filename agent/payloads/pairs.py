@@ -1,0 +1,77 @@
+"""A request and its response in one message, under whatever names a gateway gave them; and either of them alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.payloads.bodies import read_request, read_response
+from agent.payloads.context import Context, Outcome
+from agent.payloads.fields import dig, first, name, number
+from agent.payloads.halves import answered, asked, pair
+from agent.payloads.times import to_seconds
+from agent.records import Rejected
+
+REQUESTS = ("request", "req", "input", "requestBody", "request_body")
+RESPONSES = ("response", "res", "output", "responseBody", "response_body")
+PAIR_MARKS = frozenset({*REQUESTS, *RESPONSES, "body"})
+ALONE_MARKS = frozenset({"messages", "choices"})
+
+_IDS = ("id", "request_id", "requestId", "x-request-id", "correlation_id", "correlationId")
+_TIMES = ("time", "timestamp", "@timestamp", "created", "created_at", "createdAt", "start_time", "startTime", "ts")
+_TRACES = ("trace_id", "traceId")
+_SESSIONS = ("session_id", "sessionId", "conversation_id", "conversationId")
+_MILLISECONDS = ("latency_ms", "latencyMs", "duration_ms", "durationMs")
+
+
+def read_pair(document: dict[str, Any], context: Context) -> list[Outcome]:
+    """Read a log line with a request, a response or both; an empty list says that it is not that."""
+    question, answer = first(document, REQUESTS), first(document, RESPONSES)
+    if question is None and answer is None:
+        question, answer = dig(document, ("body", "request")), dig(document, ("body", "response"))
+    return read_both(document, question, answer, context)
+
+
+def read_alone(document: dict[str, Any], context: Context) -> list[Outcome]:
+    """Read the body of a request or of a response that stands by itself."""
+    found = read_response(document, context) or read_request(document, context)
+    return [each if isinstance(each, Rejected) else each._replace(join_key=each.id) for each in found]
+
+
+def read_both(document: dict[str, Any], question: Any, answer: Any, context: Context) -> list[Outcome]:
+    """Read the two halves that were found in a document; what the document says around them is added."""
+    halves = (asked, question), (answered, answer)
+    prompts, answers = ([] if _absent(value) else _inner(reader, value, context) for reader, value in halves)
+    found = [_with_envelope(each, document, whole=bool(prompts and answers)) for each in pair(prompts, answers)]
+    if not found or ((_absent(question) or prompts) and (_absent(answer) or answers)):
+        return found
+    # a half was there and not understood: its fields have moved, and that must be seen
+    return [*found, Rejected("unrecognised")]
+
+
+def _absent(value: Any) -> bool:
+    """Say whether a half is not there; an empty text is there: an empty answer, or a prompt without text."""
+    return value is None or (isinstance(value, dict | list) and not value)
+
+
+def _inner(reader: Any, value: Any, context: Context) -> list[Outcome]:
+    found: list[Outcome] = reader(value, context)
+    if not found and isinstance(value, dict) and "body" in value:  # {"request": {"headers", "body"}}
+        return reader(value["body"], context)  # type: ignore[no-any-return]
+    return found
+
+
+def _with_envelope(outcome: Outcome, document: dict[str, Any], *, whole: bool) -> Outcome:
+    """Add what the log line says around the bodies; a body's own word counts more."""
+    if isinstance(outcome, Rejected):
+        return outcome
+    identity = name(first(document, _IDS))
+    milliseconds = number(first(document, _MILLISECONDS))
+    return outcome._replace(
+        id=outcome.id or identity,
+        time=outcome.time or to_seconds(first(document, _TIMES)),
+        trace_id=name(first(document, _TRACES)),
+        session=name(first(document, _SESSIONS)) or outcome.session,
+        model=outcome.model or name(document.get("model")),
+        latency=None if milliseconds is None else milliseconds / 1e3,
+        join_key=None if whole else identity or outcome.id,
+    )

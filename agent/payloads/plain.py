@@ -1,0 +1,26 @@
+"""The plain shape: ``{"prompt", "response", "id", "time", "model"}``, or wherever the config says that these are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.payloads.context import Context, Outcome
+from agent.payloads.fields import dig, first
+from agent.payloads.pairs import read_both
+
+PROMPTS = ("prompt", "question", "query")
+RESPONSES = ("response", "completion", "answer", "output")
+MARKS = frozenset(PROMPTS)
+
+
+def read(document: dict[str, Any], context: Context) -> list[Outcome]:
+    """Read a message with the usual names; an empty list says that it is not of this shape."""
+    question = first(document, PROMPTS)
+    return [] if question is None else read_both(document, question, first(document, RESPONSES), context)
+
+
+def read_mapped(document: dict[str, Any], context: Context) -> list[Outcome]:
+    """Read a message whose text stands where the config says."""
+    paths = context.options.paths
+    question, answer = (dig(document, paths[half]) if half in paths else None for half in ("prompt", "response"))
+    return read_both(document, question, answer, context)

@@ -1,0 +1,20 @@
+"""The fixed list of reasons why (a part of) a record gave no exchange: label values, so it never grows at run time."""
+
+from __future__ import annotations
+
+REASONS: dict[str, str] = {
+    "tombstone": "a null value: Kafka's deletion marker",
+    "empty": "no bytes, or nothing but white space",
+    "oversized": "longer than `max_message_bytes`, as it came or when decompressed",
+    "bad_compression": "a gzip or zstd frame that is damaged or ends early",
+    "not_utf8": "text that is not valid UTF-8",
+    "not_json": "text that is not JSON, nor a stream of JSON events",
+    "too_deep": "nested deeper than a parser may follow",
+    "bad_protobuf": "binary that is not a message of a known protobuf type",
+    "unrecognised": "readable, but the text was not found: a shape that offmap does not know, or a moved field",
+    "not_llm": "a known container that carries no text generation: another kind of span, event or request",
+    "no_prompt": "a known shape whose prompt has no text: an image alone, no user turn, only white space",
+    "redacted": "the producer switched content off and put a sentinel in its place",
+    "failed": "offmap's own mistake: please report it",
+}
+"""Reason → what it means, for the README's table."""

@@ -1,0 +1,36 @@
+"""The table of shapes: a new one is one file and one row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.payloads import pairs, plain
+from agent.payloads.bodies import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One shape of a JSON object: the top-level keys of which it has at least one, and who reads it."""
+
+    name: str
+    marks: frozenset[str]
+    read: Reader
+
+
+SHAPES: tuple[Shape, ...] = (
+    Shape("plain", plain.MARKS, plain.read),
+    Shape("pair", pairs.PAIR_MARKS, pairs.read_pair),
+    Shape("alone", pairs.ALONE_MARKS, pairs.read_alone),
+)
+"""In order of precedence: where an object has marks of several, the first that can read it does."""
+
+_MARKS = frozenset().union(*(shape.marks for shape in SHAPES))
+_BITS = {mark: sum(1 << i for i, shape in enumerate(SHAPES) if mark in shape.marks) for mark in _MARKS}
+
+
+def candidates(document: dict[str, object]) -> list[Shape]:
+    """Return the shapes that an object has a mark of, by one look-up a key; no parser is tried for it."""
+    bits = 0
+    for key in document:
+        bits |= _BITS.get(key, 0)
+    return [shape for i, shape in enumerate(SHAPES) if bits >> i & 1] if bits else []
