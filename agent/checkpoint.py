@@ -100,7 +100,7 @@ class CheckpointStore:
     def load(self) -> Loaded:
         """Read the checkpoint; what cannot be used is set aside (`….refused`), never silently overwritten."""
         try:
-            with np.load(self.path, allow_pickle=False) as arrays:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 state = {name: arrays[name] for name in arrays.files}
             meta = json.loads(state.pop(_META).tobytes())
             schema, profile = meta["schema"], meta["profile"]

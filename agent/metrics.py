@@ -45,7 +45,7 @@ class BoardCollector(Collector):
 
 def families(snapshot: Snapshot) -> list[Family]:
     """Turn a snapshot into metric families, in the order of the table."""
-    found = []
+    found: list[Family] = []
     for metric in METRICS:
         family = _family(metric)
         for labels, sample in snapshot.get(metric.name, {}).items():
@@ -100,5 +100,5 @@ def _add(metric: Metric, family: _Labelled, labels: Labels, sample: Sample) -> N
         family.add_metric(labels, buckets=buckets, sum_value=sample.total)
     elif isinstance(family, InfoMetricFamily):
         family.add_metric((), dict(zip(metric.labels, labels, strict=True)))
-    elif not isinstance(sample, Histogram):
+    elif isinstance(family, CounterMetricFamily | GaugeMetricFamily) and not isinstance(sample, Histogram):
         family.add_metric(labels, sample)

@@ -154,7 +154,7 @@ class Source(Protocol):
 
     @property
     def status(self) -> str:
-        """ "ok", or why nothing comes: one of `agent.board.DOWN_REASONS`."""
+        """Say why nothing comes: one of `agent.board.DOWN_REASONS`, or ok."""
 
     def poll(self) -> Batch:
         """Return what has come since the last call."""

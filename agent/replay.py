@@ -1,0 +1,84 @@
+"""The same pipeline on logged traffic, with event time as the clock: the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+from agent.board import Board
+from agent.metrics import render_openmetrics
+from agent.service import Service, ServiceOptions
+
+if TYPE_CHECKING:
+    from agent.pipeline import Pipeline, ScoreRow
+    from agent.records import Source
+    from agent.tally import Snapshot
+
+
+class ReplayError(Exception):
+    """An output file cannot be written; the message names it."""
+
+
+class ReplayOutputs(NamedTuple):
+    """Files to write: one JSON row for each prompt, and the final metrics as OpenMetrics. None: not wanted."""
+
+    scores: Path | None = None
+    metrics: Path | None = None
+
+
+class ReplayResult(NamedTuple):
+    """What a replay found: the final snapshot, and the prompts seen (scored or not)."""
+
+    snapshot: Snapshot
+    n_prompts: int
+
+
+def replay(
+    pipeline: Pipeline, source: Source, outputs: ReplayOutputs, progress: Callable[[int], None] = lambda _n: None
+) -> ReplayResult:
+    """Run `source` to its end through `pipeline`.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    source : Source
+        One that ends.
+    outputs : ReplayOutputs
+    progress : callable
+        Told the number of prompts done since its last call.
+
+    Raises
+    ------
+    ReplayError
+        An output cannot be written.
+    """
+    n_prompts = 0
+    with ExitStack() as files:
+        scores = files.enter_context(_open(outputs.scores)) if outputs.scores else None
+
+        def sink(rows: Sequence[ScoreRow]) -> None:
+            nonlocal n_prompts
+            if scores is not None:
+                scores.writelines(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in rows)
+            n_prompts += len(rows)
+            progress(len(rows))
+
+        Service(pipeline, None, Board(), ServiceOptions()).run(source, Event(), sink)
+    snapshot = pipeline.evaluate()
+    if outputs.metrics:
+        with _open(outputs.metrics) as file:
+            file.write(render_openmetrics(snapshot).decode())
+    return ReplayResult(snapshot, n_prompts)
+
+
+def _open(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ReplayError(
+            f"{path} cannot be written ({error.strerror}): name a file in a folder that exists"
+        ) from error
