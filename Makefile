@@ -12,7 +12,7 @@ LOCKS := requirements/uv.txt requirements/runtime.txt requirements/dev.txt requi
 ALONE := $(if $(shell command -v flock),flock Makefile)
 REAL_PARTS := kafka or prometheus or model or slow
 
-.PHONY: help install lint test test-fast demo demo-kafka bench lock clean
+.PHONY: help install lint test test-fast demo demo-kafka docs bench lock clean
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
@@ -49,6 +49,9 @@ demo: install ## see it run: fit a profile, watch files of traffic, serve /metri
 
 demo-kafka: install ## the same through a real Kafka broker (needs a JDK and Maven)
 	$(BIN)/python -m demo.run_demo_kafka
+
+docs: install ## write the README's generated parts anew
+	$(BIN)/python -m tests.readme
 
 bench: install ## every measure beside its reference; status 1 if any is short
 	$(BIN)/python -m benchmarks.run $(ARGS)
