@@ -23,7 +23,7 @@ install: ## prepare .venv from the lock files
 $(VENV)/.installed: $(LOCKS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'offmap needs Python 3.11 or newer: make PYTHON=python3.12 …' >&2; exit 1; }
 	@$(PYTHON) -c 'import pip, venv' || { echo 'this Python has no pip (Debian: apt-get install python3-pip)' >&2; exit 1; }
-	echo 'Preparing $(VENV): a few minutes and 6 GB, once'
+	test -x $(BIN)/python || echo 'Preparing $(VENV): a few minutes and 6 GB, once'
 	$(PYTHON) -m venv --without-pip $(VENV)
 	test -x $(UV) && [[ "$$($(UV) --version)" == 'uv $(UV_VERSION)'* ]] || \
 		$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --require-hashes --upgrade --target $(VENV)/uv -r requirements/uv.txt

@@ -42,8 +42,8 @@ class PrometheusServer:
         ``host:port`` whose ``/metrics`` is scraped.
     rules : sequence of Path
         Rule files to evaluate.
-    scrape_interval : float
-        Seconds between scrapes, a whole number.
+    scrape_interval : int
+        Seconds between scrapes.
     """
 
     def __init__(self, target: str, *, rules: tuple[Path, ...] = (), scrape_interval: int = 1) -> None:
@@ -91,7 +91,10 @@ class PrometheusServer:
             "--log.level=warn",
         ]
         with (self._folder / "log").open("ab") as log:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder)
+            # a session of its own, so that Ctrl-C in a terminal reaches whoever started it first
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
+            )
 
     def _becomes_ready(self, seconds: float = 60.0) -> bool:
         deadline = time.monotonic() + seconds

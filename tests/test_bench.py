@@ -1,0 +1,92 @@
+"""`make bench` says OK and SHORT where it must, and fails where it selects nothing."""
+
+import math
+import sys
+import types
+
+import pytest
+
+from benchmarks import run
+from benchmarks.table import NoDataError, Row, data_file
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        (Row("x", 0.976, at_least=0.976), "OK"),
+        (Row("x", 0.9759, at_least=0.976), "SHORT"),
+        (Row("x", 251, at_most=250), "SHORT"),
+        (Row("x", 0.039, at_least=0.04, at_most=0.06), "SHORT"),
+        (Row("x", 0.061, at_least=0.04, at_most=0.06), "SHORT"),
+        (Row("x", math.nan, at_least=0), "SHORT"),
+        (Row("x", math.nan, at_most=0), "SHORT"),
+        (Row("x", math.nan), "OK"),
+    ],
+)
+def test_a_row_keeps_its_bounds_or_is_short(row, verdict):
+    assert row.verdict == verdict
+
+
+def test_a_line_has_the_measure_the_value_what_was_asked_and_the_reference():
+    line = str(Row("peak memory", 248.04, at_most=250, unit="MB", reference="torch: 885 MB"))
+    assert [part.strip() for part in line.split("  ") if part.strip()] == [
+        "OK",
+        "peak memory",
+        "248 MB",
+        "≤ 250 MB",
+        "torch: 885 MB",
+    ]
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """Replace every benchmark by one that gives the rows that a test asks for."""
+
+    def install(rows):
+        module = types.ModuleType("benchmarks.made_up")
+        module.rows = rows
+        monkeypatch.setitem(sys.modules, "benchmarks.made_up", module)
+        monkeypatch.setattr(run, "names", lambda: ["made_up"])
+
+    return install
+
+
+def test_the_status_is_0_when_nothing_is_short(benchmark, capsys):
+    benchmark(lambda: [Row("a", 1.0, at_least=0.5)])
+    assert run.main([]) == 0
+    assert "OK" in capsys.readouterr().out
+
+
+def test_the_status_is_1_when_one_row_is_short(benchmark, capsys):
+    benchmark(lambda: [Row("a", 1.0, at_least=0.5), Row("b", 1.0, at_least=2.0)])
+    assert run.main([]) == 1
+    assert "1 short: b" in capsys.readouterr().out
+
+
+def test_missing_data_is_short_and_says_where_it_was_looked_for(benchmark, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("OFFMAP_DATA", str(tmp_path))
+    benchmark(lambda: [Row(str(data_file("clinc150.jsonl.gz")), 1.0)])
+    assert run.main([]) == 1
+    assert f"no clinc150.jsonl.gz in {tmp_path}: set OFFMAP_DATA" in capsys.readouterr().out
+    with pytest.raises(NoDataError):
+        data_file("other")
+
+
+def test_a_benchmark_without_rows_is_an_error(benchmark):
+    benchmark(list)
+    with pytest.raises(LookupError, match="selects nothing"):
+        run.main([])
+
+
+def test_without_benchmarks_there_is_no_success(monkeypatch):
+    monkeypatch.setattr(run, "names", list)
+    with pytest.raises(SystemExit) as end:
+        run.main([])
+    assert end.value.code == 2
+
+
+def test_an_unknown_benchmark_is_named(capsys):
+    with pytest.raises(SystemExit) as end:
+        run.main(["--only", "no_such"])
+    assert end.value.code == 2
+    assert "no_such" in capsys.readouterr().err
