@@ -77,6 +77,11 @@ class Pipeline:
             sink(_rows(items, scores["prompt"]))
         return BatchReport(len(records), len(kept), read - start, self._clocks.timer() - read)
 
+    @property
+    def canary_deviation(self) -> float | None:
+        """How far this machine embeds from the one that fitted the profile; None where the profile does not say."""
+        return self._embedder.canary_deviation
+
     def count_seconds(self, stage: str, seconds: float) -> None:
         """Book seconds of a stage; the caller books those that it spends itself (poll, checkpoint)."""
         if seconds > 0:

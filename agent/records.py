@@ -207,5 +207,9 @@ class Embedder(Protocol):
     def n_layers(self) -> int:
         """Layers a text gives: the tapped ones and the last."""
 
+    @property
+    def canary_deviation(self) -> float | None:
+        """Largest 1 − cosine of the profile's canary texts to their recorded vectors; None without any."""
+
     def encode(self, texts: Sequence[str], max_chunks: int) -> Encoded:
         """Embed each text in at most so many chunks; what lies behind them is left out and said in `truncated`."""

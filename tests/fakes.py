@@ -16,6 +16,7 @@ class FakeEmbedder:
     fingerprint = "fake"
     dim = 16
     n_layers = 3
+    canary_deviation = None
 
     def __init__(self, before: Callable[[str], None] = lambda _text: None) -> None:
         self._before = before
