@@ -1,0 +1,115 @@
+"""The second pass: the selected texts become vectors in a temporary file, a few texts in memory at a time."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.fitting.rows import Row
+from agent.fitting.scan import SIDES, Selection
+from agent.records import Embedder, Encoded
+
+_BATCH = 64
+
+
+class Corpus(NamedTuple):
+    """One side of the training rows, embedded.
+
+    Attributes
+    ----------
+    encoded : Encoded
+        Of the n texts that have something to embed; `layers` lies in a file.
+    rows : ndarray of int64, shape (n,)
+        Which row each text is of.
+    empty : int
+        Texts that had nothing to embed, left out.
+    """
+
+    encoded: Encoded
+    rows: npt.NDArray[np.int64]
+    empty: int
+
+
+class VectorFile:
+    """Collects the vectors of one side in a file: float32, as the engine made them, for calibration sees them."""
+
+    def __init__(self, path: Path, file: BinaryIO, shape: tuple[int, int]) -> None:
+        self._path, self._file, self._shape = path, file, shape
+        self._tokens, self._owner = array("i"), array("i")
+        self._rows, self._truncated = array("q"), bytearray()
+        self._empty = 0
+
+    def append(self, rows: Sequence[int], encoded: Encoded) -> None:
+        """Add the texts of these rows."""
+        counts = np.bincount(encoded.owner, minlength=len(rows))
+        known = counts > 0
+        first = len(self._rows)
+        self._owner.extend(np.repeat(np.arange(first, first + known.sum()), counts[known]).tolist())
+        self._tokens.extend(encoded.tokens.tolist())
+        self._rows.extend(np.asarray(rows)[known].tolist())
+        self._truncated.extend(encoded.truncated[known].tobytes())
+        self._empty += int((~known).sum())
+        self._file.write(np.ascontiguousarray(encoded.layers, dtype=np.float32).tobytes())
+
+    def finish(self) -> Corpus:
+        """Return what was collected."""
+        self._file.flush()
+        shape = (len(self._tokens), *self._shape)
+        layers = np.memmap(self._path, np.float32, "r", shape=shape) if shape[0] else np.zeros(shape, np.float32)
+        encoded = Encoded(
+            layers=layers,
+            tokens=np.array(self._tokens, dtype=np.int32),
+            owner=np.array(self._owner, dtype=np.int32),
+            truncated=np.frombuffer(bytes(self._truncated), dtype=np.bool_),
+        )
+        return Corpus(encoded, np.array(self._rows, dtype=np.int64), self._empty)
+
+
+def embed_corpus(
+    rows: Iterable[Row],
+    selection: Selection,
+    embedder: Embedder,
+    max_chunks: Mapping[str, int],
+    workspace: Path,
+    progress: Callable[[int], None] = lambda _n: None,
+) -> dict[str, Corpus]:
+    """Embed what was selected.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        The same rows, in the same order, as were scanned.
+    selection : Selection
+    embedder : Embedder
+    max_chunks : mapping of str to int
+        Chunks of a text at most, by side.
+    workspace : Path
+        Folder for the vectors' files; it must outlive the result.
+    progress : callable
+        Told how many texts were embedded since its last call.
+    """
+    shape = (embedder.n_layers, embedder.dim)
+    paths = {side: workspace / f"{side}.f32" for side in SIDES}
+    with ExitStack() as stack:
+        files = {side: VectorFile(path, stack.enter_context(path.open("wb")), shape) for side, path in paths.items()}
+        for batch in _batches(enumerate(rows), _BATCH):
+            for position, side in enumerate(SIDES):
+                places = [i for i, _ in batch if selection.keep[side][i]]
+                texts = [str(row[position]) for i, row in batch if selection.keep[side][i]]
+                if texts:
+                    files[side].append(places, embedder.encode(texts, max_chunks[side]))
+                    progress(len(places))
+        return {side: file.finish() for side, file in files.items()}
+
+
+def _batches(items: Iterable[tuple[int, Row]], size: int) -> Iterator[list[tuple[int, Row]]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,172 @@
+"""From training files to a profile: read twice, embed once, fit one reference a side, write one file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.embedding.runtime import OnnxEmbedder
+from agent.fitting.corpus import Corpus, embed_corpus
+from agent.fitting.errors import FitError
+from agent.fitting.manifest import build_manifest, calibration_facts, example_texts
+from agent.fitting.options import MIN_ROWS, FitOptions, Progress, Silent
+from agent.fitting.rows import Readings, read_rows
+from agent.fitting.scan import SIDES, Selection, limit, scan
+from agent.profile import Profile, write_profile
+from detectors.fit_reference import Fitted, fit_reference
+
+
+class FitResult(NamedTuple):
+    """What was written where. `manifest` is the profile's."""
+
+    path: Path
+    fingerprint: str
+    manifest: dict[str, Any]
+
+
+class _Data(NamedTuple):
+    """The rows of the training files, or of the calibration files, after the first pass."""
+
+    paths: tuple[Path, ...]
+    readings: Readings
+    selection: Selection
+
+
+def fit_profile(options: FitOptions, progress: Progress | None = None) -> FitResult:
+    """Fit a profile and write it.
+
+    Parameters
+    ----------
+    options : FitOptions
+    progress : Progress, optional
+
+    Raises
+    ------
+    FitError
+        The data cannot be used as asked.
+    CompileError, ProfileError
+        The model cannot be compiled; the profile cannot be written.
+    """
+    from agent.embedding.compile_model import compile_model  # noqa: PLC0415  torch takes seconds: bad data is told first
+
+    progress = progress or Silent()
+    _check_output(options.output)
+    progress.step("reading")
+    train = _scan(options, options.train, deduplicate=True)
+    held_out = _scan(options, options.calibration, deduplicate=False) if options.calibration else None
+    _check_rows(train, held_out, progress)
+    progress.step(f"compiling {options.model}")
+    compiled = compile_model(options.model)
+    embedder = OnnxEmbedder(compiled.onnx, compiled.tokenizer, compiled.spec, threads=options.threads)
+    with tempfile.TemporaryDirectory(prefix="offmap-fit-") as folder:
+        corpora = _embed(options, train, embedder, Path(folder, "train"), progress)
+        calibration = _embed(options, held_out, embedder, Path(folder, "held-out"), progress) if held_out else {}
+        references, facts = _fit_sides(options, train, corpora, calibration, progress)
+    progress.step("writing")
+    manifest = build_manifest(options, train.readings, train.selection, facts)
+    manifest["embedder"] = {
+        "fp32_cosine_min": compiled.fp32_cosine_min,
+        "int8_cosine_mean": compiled.int8_cosine_mean,
+        "int8_cosine_min": compiled.int8_cosine_min,
+    }
+    if options.keep_examples:
+        rows = read_rows(options.train, options.fields)
+        manifest["examples"] = example_texts(rows, train.selection, options.keep_examples, options.seed)
+    profile = Profile(manifest, references, compiled.onnx, compiled.tokenizer, compiled.spec)
+    write_profile(options.output, profile)
+    return FitResult(options.output, profile.fingerprint, manifest)
+
+
+def _check_output(path: Path) -> None:
+    """Refuse before the work, not after it."""
+    if path.is_dir():
+        raise FitError(f"{path}: is a folder: name a file")
+    if not path.absolute().parent.is_dir():
+        raise FitError(f"{path}: cannot be written: there is no folder {path.parent}")
+
+
+def _scan(options: FitOptions, paths: tuple[Path, ...], *, deduplicate: bool) -> _Data:
+    readings = Readings()
+    selection = scan(read_rows(paths, options.fields, readings), deduplicate=deduplicate)
+    return _Data(paths, readings, limit(selection, options.limit if deduplicate else None, options.seed))
+
+
+def _check_rows(train: _Data, held_out: _Data | None, progress: Progress) -> None:
+    for data, what in ((train, "training"), (held_out, "calibration")):
+        if data is None:
+            continue
+        for place in data.readings.first_bad:
+            progress.note(f"left out: {place}")
+        count = data.selection.count("prompt")
+        if count < MIN_ROWS:
+            bad, same = data.readings.bad.total(), data.selection.duplicates["prompt"]
+            raise FitError(
+                f"{count} {what} prompts in {_names(data.paths)}; at least {MIN_ROWS} different ones are needed "
+                f"({same} were duplicates, {bad} could not be read)"
+            )
+    if held_out is not None:
+        _check_apart(train.selection, held_out.selection, progress)
+
+
+def _check_apart(train: Selection, held_out: Selection, progress: Progress) -> None:
+    """Calibration texts that the reference was fitted on score too low, and make everything else look strange."""
+    both, known = len(train.keys["prompt"] & held_out.keys["prompt"]), len(held_out.keys["prompt"])
+    if 2 * both > known:
+        raise FitError(f"{both} of {known} calibration prompts are training prompts too: they are not held out")
+    if both:
+        progress.note(f"{both} of {known} calibration prompts are training prompts too")
+
+
+def _names(paths: tuple[Path, ...]) -> str:
+    return str(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
+
+
+def _embed(
+    options: FitOptions, data: _Data, embedder: OnnxEmbedder, workspace: Path, progress: Progress
+) -> dict[str, Corpus]:
+    workspace.mkdir()
+    progress.step("embedding", sum(data.selection.count(side) for side in SIDES))
+    rows = read_rows(data.paths, options.fields)
+    return embed_corpus(rows, data.selection, embedder, options.max_chunks, workspace, progress.advance)
+
+
+def _fit_sides(
+    options: FitOptions,
+    train: _Data,
+    corpora: dict[str, Corpus],
+    calibration: dict[str, Corpus],
+    progress: Progress,
+) -> tuple[dict[str, dict[str, npt.NDArray[Any]]], dict[str, dict[str, Any]]]:
+    references: dict[str, dict[str, npt.NDArray[Any]]] = {}
+    facts: dict[str, dict[str, Any]] = {}
+    for side, corpus in corpora.items():
+        n = len(corpus.rows)
+        if n < MIN_ROWS and side == "response":
+            if n:
+                progress.note(
+                    f"{n} responses are too few for a reference ({MIN_ROWS} are needed): only prompts are scored"
+                )
+            continue
+        progress.step(f"fitting {side}s")
+        held_out = calibration.get(side)
+        usable = held_out if held_out is not None and len(held_out.rows) >= MIN_ROWS else None
+        fitted = _fit(corpus, train.selection.groups, usable, options.seed)
+        references[side] = fitted.reference.to_arrays()
+        facts[side] = {"rows": n, "empty": corpus.empty, "truncated": int(corpus.encoded.truncated.sum())}
+        facts[side] |= {"duplicates": train.selection.duplicates[side], **fitted.facts}
+        facts[side] |= calibration_facts(n if usable is None else len(usable.rows))
+    return references, facts
+
+
+def _fit(corpus: Corpus, groups: npt.NDArray[np.int64], held_out: Corpus | None, seed: int) -> Fitted:
+    mine = groups[corpus.rows]
+    given = np.unique(mine, return_inverse=True)[1] if (mine >= 0).any() else None
+    calibration = None if held_out is None else held_out.encoded
+    try:
+        return fit_reference(corpus.encoded, groups=given, calibration=calibration, seed=seed)
+    except ValueError as error:
+        raise FitError(str(error)) from error

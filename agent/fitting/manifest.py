@@ -1,0 +1,78 @@
+"""What a profile says about its origin. No training text, unless examples were asked for."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from agent.fitting.options import FitOptions
+from agent.fitting.rows import Readings, Row
+from agent.fitting.scan import Selection
+
+_LONGEST_EXAMPLE = 500
+
+
+def build_manifest(
+    options: FitOptions, readings: Readings, selection: Selection, sides: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Facts for `offmap inspect`, and what production must do alike: `prompt_part`, `max_chunks`."""
+    fields = options.fields
+    return {
+        "offmap": version("offmap"),
+        "created": _created(),
+        "reference": "training",
+        "model": options.model,
+        "prompt_part": fields.which,
+        "max_chunks": options.max_chunks,
+        "seed": options.seed,
+        "limit": options.limit,
+        "training": {
+            "files": len(options.train),
+            "documents": readings.documents,
+            "shapes": dict(readings.shapes),
+            "bad": dict(readings.bad),
+            "examples": len(selection.groups),
+            "group_field": fields.group,
+            "synthetic_field": fields.synthetic,
+            "synthetic_share": _synthetic_share(selection) if fields.synthetic else None,
+        },
+        "sides": sides,
+    }
+
+
+def calibration_facts(n: int) -> dict[str, Any]:
+    """How far the realised rate at a level scatters with the draw of n calibration texts: about √(α/n) (one sd).
+
+    Examples
+    --------
+    >>> calibration_facts(2_000)
+    {'calibration_rows': 2000, 'expected_error': {'0.05': 0.005, '0.01': 0.0022}}
+    """
+    return {
+        "calibration_rows": n,
+        "expected_error": {f"{level:g}": round(math.sqrt(level / n), 4) for level in (0.05, 0.01)},
+    }
+
+
+def example_texts(rows: Iterable[Row], selection: Selection, count: int, seed: int) -> list[str]:
+    """Prompts drawn at random, cut to 500 characters."""
+    places = np.flatnonzero(selection.keep["prompt"])
+    chosen = set(np.random.default_rng(seed).permutation(places)[:count].tolist())
+    return [str(row.prompt)[:_LONGEST_EXAMPLE] for i, row in enumerate(rows) if i in chosen]
+
+
+def _synthetic_share(selection: Selection) -> float:
+    return round(float(selection.synthetic[selection.keep["prompt"]].mean()), 4)
+
+
+def _created() -> str:
+    """Now; or what SOURCE_DATE_EPOCH says, so that a fit can be repeated to the byte (reproducible-builds.org)."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
+    return moment.isoformat(timespec="seconds")

@@ -1,0 +1,82 @@
+"""What a fit is asked to do, and what it says while it is at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from agent.fitting.rows import RowFields
+
+DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+MIN_ROWS = 100
+"""Different texts that a reference needs: below, not even the level .01 can be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """What a fit is asked to do.
+
+    Attributes
+    ----------
+    train : tuple of Path
+    output : Path
+    model : str
+        Name or folder of a sentence-transformers model.
+    calibration : tuple of Path
+        Held-out rows; empty: calibrate by cross-fitting.
+    fields : RowFields
+    seed : int
+    limit : int or None
+        Rows of each side at most, drawn at random.
+    keep_examples : int
+        Prompts to keep as text in the profile.
+    max_prompt_chunks, max_response_chunks : int
+        As production reads them: the defaults are those of the settings.
+    threads : int or None
+        Threads that embed; None: as many as the cgroup allows.
+    """
+
+    train: tuple[Path, ...]
+    output: Path
+    model: str = DEFAULT_MODEL
+    calibration: tuple[Path, ...] = ()
+    fields: RowFields = field(default_factory=RowFields)
+    seed: int = 0
+    limit: int | None = None
+    keep_examples: int = 0
+    max_prompt_chunks: int = 6
+    max_response_chunks: int = 2
+    threads: int | None = None
+
+    @property
+    def max_chunks(self) -> dict[str, int]:
+        """Chunks of a text at most, by side."""
+        return {"prompt": self.max_prompt_chunks, "response": self.max_response_chunks}
+
+
+class Progress(Protocol):
+    """Told how a long work goes."""
+
+    def step(self, what: str, total: int | None = None) -> None:
+        """Begin the next step, of `total` texts or of unknown length."""
+
+    def advance(self, count: int) -> None:
+        """Count texts done in this step."""
+
+    def note(self, text: str) -> None:
+        """Say something that the user should know."""
+
+
+class Silent:
+    """Progress for nobody."""
+
+    def step(self, what: str, total: int | None = None) -> None:
+        """Say nothing."""
+
+    def advance(self, count: int) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""

@@ -1,0 +1,99 @@
+"""The first pass over the training rows: what is there, what is a duplicate, what will be embedded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.fitting.rows import Row
+
+SIDES = ("prompt", "response")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows are embedded, by side.
+
+    Attributes
+    ----------
+    keep : dict of str to ndarray of bool, shape (rows,)
+    groups : ndarray of int64, shape (rows,)
+        Equal numbers: never to be split.
+    synthetic : ndarray of bool, shape (rows,)
+    keys : dict of str to set of int
+        Hashes of the texts, for finding them again elsewhere.
+    duplicates : dict of str to int
+        Texts left out because an equal one came before.
+    """
+
+    keep: Mapping[str, npt.NDArray[np.bool_]]
+    groups: npt.NDArray[np.int64]
+    synthetic: npt.NDArray[np.bool_]
+    keys: Mapping[str, set[int]]
+    duplicates: Mapping[str, int]
+
+    def count(self, side: str) -> int:
+        """Rows of a side that are embedded."""
+        return int(self.keep[side].sum())
+
+
+def text_key(text: str) -> int:
+    r"""Hash of a text that does not see white space and upper case, 63 bits.
+
+    Examples
+    --------
+    >>> text_key("Reset  my\nPIN ") == text_key("reset my pin")
+    True
+    """
+    return _hash(" ".join(text.split()).casefold())
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "big") >> 1
+
+
+def scan(rows: Iterable[Row], *, deduplicate: bool = True) -> Selection:
+    """Read all rows once. Memory grows with their number (some 150 bytes each), never with the text.
+
+    A text that was met before on the same side is left out, where `deduplicate`.
+    """
+    keep: dict[str, bytearray] = {side: bytearray() for side in SIDES}
+    keys: dict[str, set[int]] = {side: set() for side in SIDES}
+    duplicates = dict.fromkeys(SIDES, 0)
+    groups: list[int] = []
+    synthetic = bytearray()
+    for i, row in enumerate(rows):
+        groups.append(-1 - i if row.group is None else _hash(row.group))
+        synthetic.append(row.synthetic)
+        for side, text in zip(SIDES, (row.prompt, row.response), strict=True):
+            key = text_key(text) if text and text.strip() else None
+            again = key in keys[side]
+            duplicates[side] += again
+            keep[side].append(key is not None and not (again and deduplicate))
+            if key is not None:
+                keys[side].add(key)
+    return Selection(
+        {side: np.frombuffer(flags, dtype=np.bool_).copy() for side, flags in keep.items()},
+        np.array(groups, dtype=np.int64),
+        np.frombuffer(synthetic, dtype=np.bool_).copy(),
+        keys,
+        duplicates,
+    )
+
+
+def limit(selection: Selection, most: int | None, seed: int) -> Selection:
+    """Keep at most `most` rows of each side, drawn at random: the first ones of a sorted file would be no sample."""
+    if most is None:
+        return selection
+    rng = np.random.default_rng(seed)
+    keep = {}
+    for side, flags in selection.keep.items():
+        places = np.flatnonzero(flags)
+        drawn = np.zeros_like(flags)
+        drawn[rng.permutation(places)[:most]] = True
+        keep[side] = drawn
+    return Selection(keep, selection.groups, selection.synthetic, selection.keys, selection.duplicates)
