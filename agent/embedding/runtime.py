@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from agent.embedding.chunks import Cut, cut
 from agent.embedding.cpu_limit import cpu_limit
+from agent.embedding.onnx_scan import has_external_data
 from agent.embedding.spec import EmbedderSpec
 from agent.records import Encoded
 
@@ -148,10 +149,10 @@ class OnnxEmbedder:
             return None
         try:
             got = self.encode(self._spec.canary_texts, max_chunks=1).layers
-            cosines = np.sum(got * self._spec.canary_vectors, axis=-1)
+            halves = 0.5 * np.sum((got - self._spec.canary_vectors) ** 2, axis=-1)  # of unit vectors: 1 − cosine
         except Exception as error:
             raise EmbedderError(f"the embedder does not fit its description: {error}") from error
-        deviation = max(0.0, float(1.0 - cosines.min()))
+        deviation = float(halves.max())
         if not deviation <= CANARY_LIMIT:
             message = f"this machine embeds the canary texts at a cosine distance of {deviation:.4f} from the vectors"
             raise CanaryError(f"{message} recorded at fit time (limit {CANARY_LIMIT}): fit the profile anew here")
@@ -175,6 +176,12 @@ def _load_tokenizer(tokenizer: bytes) -> Tokenizer:
 
 
 def _load_session(model: bytes) -> onnxruntime.InferenceSession:
+    try:
+        external = has_external_data(model)
+    except ValueError as error:
+        raise EmbedderError(f"the graph cannot be loaded: {error}") from error
+    if external:
+        raise EmbedderError("the graph keeps a part of its weights outside the file")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # both keep memory of the longest text seen

@@ -19,7 +19,7 @@ CANARY_TEXTS = (
     "Please move my dentist appointment to Thursday afternoon.",
     "def area(radius): return 3.14159 * radius ** 2",
     "Die Lieferung kam zu spät, und zwei Gläser waren zerbrochen.",
-    "The tide turned at noon; by one o'clock the lower steps of the quay were under water, and old Marten was looking on.",
+    "The tide turned at noon; by one o'clock the lower steps of the quay were under water, and Marten was looking on.",
 )
 """Fixed texts whose vectors a machine must reproduce before its scores are believed."""
 
