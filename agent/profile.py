@@ -153,9 +153,7 @@ def _parsed_manifest(path: Path, raw: bytes) -> dict[str, Any]:
         raise ArchiveError("it is a zip file, but not an offmap profile")
     version = manifest.get("version")
     if isinstance(version, int) and version > VERSION:
-        raise ProfileError(
-            f"profile {path} is of the newer format {version}, and {VERSION} is read here: update offmap"
-        )
+        raise ProfileError(f"profile {path} is of the newer format {version}, this is {VERSION}: update offmap")
     shapes: dict[str, type] = {"version": int, "facts": dict, "members": dict, "embedder": dict}
     for key, kind in shapes.items():
         if not isinstance(manifest.get(key), kind):

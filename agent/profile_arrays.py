@@ -33,7 +33,7 @@ def pack_arrays(arrays: Arrays) -> bytes:
     for name, array in arrays.items():
         if not _NAME.fullmatch(name):
             raise ArchiveError(f"array name {name!r:.80} is not plain letters, digits and _")
-        whole = np.ascontiguousarray(array).reshape(np.shape(array))
+        whole = np.array(array, order="C", copy=None)
         whole = whole.astype(whole.dtype.newbyteorder("<"), copy=False)
         _check(name, whole)
         buffer = io.BytesIO()
