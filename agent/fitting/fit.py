@@ -12,12 +12,16 @@ import numpy.typing as npt
 from agent.embedding.runtime import OnnxEmbedder
 from agent.fitting.corpus import Corpus, embed_corpus
 from agent.fitting.errors import FitError
-from agent.fitting.manifest import build_manifest, calibration_facts, example_texts
-from agent.fitting.options import MIN_ROWS, FitOptions, Progress, Silent
+from agent.fitting.manifest import build_manifest, example_texts
+from agent.fitting.options import FitOptions, Progress, Silent
 from agent.fitting.rows import Readings, read_rows
 from agent.fitting.scan import SIDES, Selection, limit, scan
 from agent.profile import Profile, write_profile
-from detectors.fit_reference import Fitted, fit_reference
+from detectors.conformal import FEWEST
+from detectors.fit_reference import FEWEST_CONSTANTS, Fitted, fit_reference
+
+FEWEST_HELD_OUT = FEWEST + FEWEST_CONSTANTS
+"""Calibration texts that a reference needs; training texts: `FEWEST`."""
 
 
 class FitResult(NamedTuple):
@@ -73,12 +77,16 @@ def fit_profile(options: FitOptions, progress: Progress | None = None) -> FitRes
         "int8_cosine_mean": compiled.int8_cosine_mean,
         "int8_cosine_min": compiled.int8_cosine_min,
     }
-    if options.keep_examples:
-        rows = read_rows(options.train, options.fields)
-        manifest["examples"] = example_texts(rows, train.selection, options.keep_examples, options.seed)
-    profile = Profile(manifest, references, compiled.onnx, compiled.tokenizer, compiled.spec)
+    examples = _examples(options, train.selection)
+    profile = Profile(manifest, references, compiled.onnx, compiled.tokenizer, compiled.spec, examples)
     write_profile(options.output, profile)
     return FitResult(options.output, profile.fingerprint, manifest)
+
+
+def _examples(options: FitOptions, selection: Selection) -> list[str] | None:
+    if not options.keep_examples:
+        return None
+    return example_texts(read_rows(options.train, options.fields), selection, options.keep_examples, options.seed)
 
 
 def _check_output(path: Path) -> None:
@@ -96,16 +104,16 @@ def _scan(options: FitOptions, paths: tuple[Path, ...], *, deduplicate: bool) ->
 
 
 def _check_rows(train: _Data, held_out: _Data | None, progress: Progress) -> None:
-    for data, what in ((train, "training"), (held_out, "calibration")):
+    for data, what, least in ((train, "training", FEWEST), (held_out, "calibration", FEWEST_HELD_OUT)):
         if data is None:
             continue
         for place in data.readings.first_bad:
             progress.note(f"left out: {place}")
         count = data.selection.count("prompt")
-        if count < MIN_ROWS:
+        if count < least:
             bad, same = data.readings.bad.total(), data.selection.duplicates["prompt"]
             raise FitError(
-                f"{count} {what} prompts in {_names(data.paths)}; at least {MIN_ROWS} different ones are needed "
+                f"{count} {what} prompts in {_names(data.paths)}; at least {least} different ones are needed "
                 f"({same} were duplicates, {bad} could not be read)"
             )
     if held_out is not None:
@@ -141,32 +149,40 @@ def _fit_sides(
     calibration: dict[str, Corpus],
     progress: Progress,
 ) -> tuple[dict[str, dict[str, npt.NDArray[Any]]], dict[str, dict[str, Any]]]:
+    """Return each side's arrays and facts. Responses are left out where there are too few of them."""
     references: dict[str, dict[str, npt.NDArray[Any]]] = {}
     facts: dict[str, dict[str, Any]] = {}
     for side, corpus in corpora.items():
-        n = len(corpus.rows)
-        if n < MIN_ROWS and side == "response":
-            if n:
-                progress.note(
-                    f"{n} responses are too few for a reference ({MIN_ROWS} are needed): only prompts are scored"
-                )
+        count = len(corpus.rows)
+        if side == "response" and count < FEWEST:
+            if count:
+                progress.note(f"{count} responses are too few for a reference (at least {FEWEST}): not scored")
             continue
         progress.step(f"fitting {side}s")
         held_out = calibration.get(side)
-        usable = held_out if held_out is not None and len(held_out.rows) >= MIN_ROWS else None
-        fitted = _fit(corpus, train.selection.groups, usable, options.seed)
+        if held_out is not None and side == "response" and len(held_out.rows) < FEWEST_HELD_OUT:
+            progress.note(f"{len(held_out.rows)} held-out responses are too few: calibrated by cross-fitting")
+            held_out = None
+        fitted = _fit(corpus, train.selection.groups, held_out, options.seed, progress)
         references[side] = fitted.reference.to_arrays()
-        facts[side] = {"rows": n, "empty": corpus.empty, "truncated": int(corpus.encoded.truncated.sum())}
-        facts[side] |= {"duplicates": train.selection.duplicates[side], **fitted.facts}
-        facts[side] |= calibration_facts(n if usable is None else len(usable.rows))
+        left_out = {"duplicates": train.selection.duplicates[side], "empty": corpus.empty}
+        facts[side] = {**fitted.facts, **left_out, "truncated": int(corpus.encoded.truncated.sum())}
     return references, facts
 
 
-def _fit(corpus: Corpus, groups: npt.NDArray[np.int64], held_out: Corpus | None, seed: int) -> Fitted:
+def _fit(
+    corpus: Corpus, groups: npt.NDArray[np.int64], held_out: Corpus | None, seed: int, progress: Progress
+) -> Fitted:
     mine = groups[corpus.rows]
     given = np.unique(mine, return_inverse=True)[1] if (mine >= 0).any() else None
     calibration = None if held_out is None else held_out.encoded
     try:
-        return fit_reference(corpus.encoded, groups=given, calibration=calibration, seed=seed)
+        return fit_reference(
+            corpus.encoded,
+            groups=given,
+            calibration=calibration,
+            seed=seed,
+            progress=lambda _done, of: progress.advance(1, of),
+        )
     except ValueError as error:
         raise FitError(str(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -43,20 +42,6 @@ def build_manifest(
             "synthetic_share": _synthetic_share(selection) if fields.synthetic else None,
         },
         "sides": sides,
-    }
-
-
-def calibration_facts(n: int) -> dict[str, Any]:
-    """How far the realised rate at a level scatters with the draw of n calibration texts: about √(α/n) (one sd).
-
-    Examples
-    --------
-    >>> calibration_facts(2_000)
-    {'calibration_rows': 2000, 'expected_error': {'0.05': 0.005, '0.01': 0.0022}}
-    """
-    return {
-        "calibration_rows": n,
-        "expected_error": {f"{level:g}": round(math.sqrt(level / n), 4) for level in (0.05, 0.01)},
     }
 
 

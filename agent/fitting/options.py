@@ -8,11 +8,6 @@ from typing import Protocol
 
 from agent.fitting.rows import RowFields
 
-DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-
-MIN_ROWS = 100
-"""Different texts that a reference needs: below, not even the level .01 can be reached."""
-
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
@@ -40,7 +35,7 @@ class FitOptions:
 
     train: tuple[Path, ...]
     output: Path
-    model: str = DEFAULT_MODEL
+    model: str
     calibration: tuple[Path, ...] = ()
     fields: RowFields = field(default_factory=RowFields)
     seed: int = 0
@@ -62,8 +57,8 @@ class Progress(Protocol):
     def step(self, what: str, total: int | None = None) -> None:
         """Begin the next step, of `total` texts or of unknown length."""
 
-    def advance(self, count: int) -> None:
-        """Count texts done in this step."""
+    def advance(self, count: int, total: int | None = None) -> None:
+        """Count what is done in this step, of `total` where that was not known before."""
 
     def note(self, text: str) -> None:
         """Say something that the user should know."""
@@ -75,7 +70,7 @@ class Silent:
     def step(self, what: str, total: int | None = None) -> None:
         """Say nothing."""
 
-    def advance(self, count: int) -> None:
+    def advance(self, count: int, total: int | None = None) -> None:
         """Say nothing."""
 
     def note(self, text: str) -> None:

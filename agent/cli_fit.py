@@ -1,0 +1,79 @@
+"""`offmap fit`: its options, and what it says."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from agent.fitting.options import FitOptions, Progress
+
+PromptPart = Literal["last_user", "all_user", "all"]
+"""`agent.payloads.text.Which`, said again: importing that would take numpy along."""
+
+Train = Annotated[
+    list[Path], typer.Argument(help="Training rows: JSON lines (plain, .gz, .zst) or Parquet.", show_default=False)
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write the profile.", show_default=False)]
+
+
+def fit(  # noqa: PLR0913  a command's options are its parameters
+    train: Train,
+    output: Output,
+    *,
+    model: Annotated[str, typer.Option(help="sentence-transformers model: name or folder.")] = "all-MiniLM-L6-v2",
+    calibration: Annotated[
+        list[Path] | None, typer.Option(help="Held-out rows of the same kind, not in TRAIN: makes p-values exact.")
+    ] = None,
+    prompt_field: Annotated[str | None, typer.Option(help="Dotted path of the prompt in a row.")] = None,
+    response_field: Annotated[str | None, typer.Option(help="Dotted path of the response in a row.")] = None,
+    group_field: Annotated[
+        str | None, typer.Option(help="Dotted path of a template or source: its rows are never split.")
+    ] = None,
+    synthetic_field: Annotated[
+        str | None, typer.Option(help="Dotted path of a flag: whether a model wrote the row.")
+    ] = None,
+    prompt_part: Annotated[
+        PromptPart, typer.Option(help="Which part of a conversation is the prompt, here and in production.")
+    ] = "last_user",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same profile.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use at most so many rows, drawn at random.")] = None,
+    keep_examples: Annotated[
+        int, typer.Option(min=0, help="Keep so many training prompts AS TEXT in the profile.")
+    ] = 0,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads that embed; all that there are by default.")
+    ] = None,
+) -> None:
+    """Fit a profile from training data."""
+    from agent.cli_progress import TerminalProgress  # noqa: PLC0415
+    from agent.fitting.options import FitOptions  # noqa: PLC0415
+    from agent.fitting.rows import RowFields  # noqa: PLC0415
+
+    options = FitOptions(
+        train=tuple(train),
+        output=output,
+        model=model,
+        calibration=tuple(calibration or ()),
+        fields=RowFields(prompt_field, response_field, group_field, synthetic_field, prompt_part),
+        seed=seed,
+        limit=limit,
+        keep_examples=keep_examples,
+        threads=threads,
+    )
+    with TerminalProgress() as progress:
+        _fit(options, progress)
+    from agent.inspection import as_text, inspect_profile  # noqa: PLC0415
+
+    typer.echo(as_text(inspect_profile(output)))
+
+
+def _fit(options: "FitOptions", progress: "Progress") -> None:
+    try:
+        from agent.fitting.fit import fit_profile  # noqa: PLC0415
+
+        fit_profile(options, progress)
+    except ModuleNotFoundError as error:
+        from agent.fitting.errors import FitError  # noqa: PLC0415
+
+        raise FitError(f"fitting needs {error.name}: install offmap with its extra `fit`") from error

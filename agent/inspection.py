@@ -1,0 +1,99 @@
+"""What is in a profile: for people, and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.profile import read_profile
+
+
+def inspect_profile(path: Path) -> dict[str, Any]:
+    """Facts of a profile: plain JSON data.
+
+    Raises
+    ------
+    ProfileError
+        The file cannot be used as a profile.
+    """
+    profile = read_profile(path)
+    spec = profile.embedder_spec
+    sizes = {side: sum(array.nbytes for array in arrays.values()) for side, arrays in profile.references.items()}
+    return {
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "fingerprint": profile.fingerprint,
+        **profile.manifest,
+        "embedder": {
+            "model": spec.model,
+            "dimensions": spec.dim,
+            "layers": list(spec.taps),
+            "max_tokens": spec.max_tokens,
+            "pooling": spec.pooling,
+            "quantisation": spec.quantisation,
+            "bytes": len(profile.embedder_onnx) + len(profile.tokenizer),
+            **profile.manifest.get("embedder", {}),
+        },
+        "references": {side: {"bytes": size} for side, size in sizes.items()},
+        "kept_examples": len(profile.examples or ()),
+    }
+
+
+def as_json(facts: Mapping[str, Any]) -> str:
+    """Return the facts as JSON."""
+    return json.dumps(facts, indent=2, ensure_ascii=False)
+
+
+def as_text(facts: Mapping[str, Any]) -> str:
+    """Return the facts in a few readable lines; what an older or foreign profile does not say is left out."""
+    return "\n".join(f"{label:<14}{text}" for label, text in _lines(facts))
+
+
+def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    embedder = facts["embedder"]
+    yield "profile", f"{facts['path']} ({_megabytes(facts['bytes'])})"
+    yield "fingerprint", facts["fingerprint"]
+    yield "made", f"{facts.get('created', 'at an unknown time')} by offmap {facts.get('offmap', '(unknown version)')}"
+    yield "embedder", f"{embedder['model']}, {embedder['quantisation']} ({_megabytes(embedder['bytes'])})"
+    size = f"{embedder['dimensions']} dimensions, layers {_list(embedder['layers'])}"
+    yield "", f"{size}, {embedder['pooling']} pooling, {embedder['max_tokens']} tokens a chunk"
+    if "int8_cosine_mean" in embedder:
+        low, mean = embedder["int8_cosine_min"], embedder["int8_cosine_mean"]
+        yield "", f"cosine to the original model {mean:.4f} on average, {low:.4f} at least"
+    if training := facts.get("training"):
+        yield from _training(training)
+    yield "prompt", f"{facts.get('prompt_part', 'last_user')} of a conversation"
+    for side, found in facts.get("sides", {}).items():
+        yield from _side(side, found, facts["references"].get(side, {}))
+    if facts["kept_examples"]:
+        yield "text", f"holds {facts['kept_examples']} training prompts as text"
+
+
+def _training(training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    shapes = _list(f"{name} ({count:,})" for name, count in training["shapes"].items())
+    yield "training", f"{training['documents']:,} rows in {training['files']} file(s), read as {shapes}"
+    if training["bad"]:
+        yield "", "left out: " + _list(f"{count:,} {problem}" for problem, count in training["bad"].items())
+    if training.get("synthetic_share") is not None:
+        yield "", f"{training['synthetic_share']:.1%} synthetic"
+
+
+def _side(side: str, found: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield f"{side}s", f"{found['texts']:,} texts, {found['prototypes']:,} cells ({_megabytes(stored.get('bytes', 0))})"
+    yield "", _list(f"{found[name]:,} {name}" for name in ("duplicates", "empty", "truncated"))
+    scatter = _list(f"±{error:.4f} at {level}" for level, error in found["scatter"].items())
+    yield (
+        "",
+        f"{found['method']} calibration on {found['calibration_texts']:,} texts; realised shares scatter by {scatter}",
+    )
+    yield "", f"{len(found['length_bins'])} length bin(s), {found['twin_rate']:.1%} of texts have a near-duplicate"
+
+
+def _list(items: Any) -> str:
+    return ", ".join(str(item) for item in items)
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,124 @@
+"""What a replay found, as a table for people. Reads the final snapshot and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from detectors.interval import anytime_interval
+from rich.console import Console
+from rich.table import Table
+
+from agent.metric_table import BY_NAME
+
+if TYPE_CHECKING:
+    from agent.tally import Histogram, Labels, Sample, Snapshot
+
+SHOWN_LEVELS = (0.01, 0.05, 0.1)
+"""Levels of the whole replay; they are edges of the p-value histogram."""
+
+
+class Finding(NamedTuple):
+    """The uncovered share of one side over one stretch of traffic at one level.
+
+    Attributes
+    ----------
+    side : str
+    stretch : str
+        "all", or the length of the window that ends with the newest message.
+    texts : int
+    level : float
+        Also what the share would be if production were exchangeable with training.
+    share, lower, upper : float
+    """
+
+    side: str
+    stretch: str
+    texts: int
+    level: float
+    share: float
+    lower: float
+    upper: float
+
+
+def findings(snapshot: Snapshot, alpha: float = 0.05) -> list[Finding]:
+    """Return the uncovered shares of the whole replay, then those of its last windows; α is the interval's.
+
+    Examples
+    --------
+    >>> from agent.tally import Histogram
+    >>> counts = (0, 0, 0, 0, 0, 0, 10, 0, 20, 10, 20, 40, 0, 0)
+    >>> found = findings({"offmap_p_value": {("prompt",): Histogram(counts, 0.0)}})
+    >>> [(one.level, one.share) for one in found]
+    [(0.01, 0.1), (0.05, 0.3), (0.1, 0.4)]
+    """
+    return [*_whole(snapshot, alpha), *_windows(snapshot)]
+
+
+def _whole(snapshot: Snapshot, alpha: float) -> Iterator[Finding]:
+    edges = BY_NAME["offmap_p_value"].edges
+    for (side,), histogram in snapshot.get("offmap_p_value", {}).items():
+        counts = cast("Histogram", histogram).counts
+        total = sum(counts)
+        for level in SHOWN_LEVELS if total else ():
+            hits = sum(counts[: edges.index(level) + 1])
+            lower, upper = anytime_interval(hits, total - hits, alpha)
+            yield Finding(side, "all", total, level, hits / total, float(lower), float(upper))
+
+
+def _windows(snapshot: Snapshot) -> Iterator[Finding]:
+    for labels, share in snapshot.get("offmap_uncovered_share", {}).items():
+        side, window, level = labels
+        lower = _number(snapshot, "offmap_uncovered_share_lower", labels)
+        upper = _number(snapshot, "offmap_uncovered_share_upper", labels)
+        texts = int(_number(snapshot, "offmap_window_texts", (side, window)))
+        yield Finding(side, f"last {window}", texts, float(level), _plain(share), lower, upper)
+
+
+def _number(snapshot: Snapshot, name: str, labels: Labels) -> float:
+    return _plain(snapshot[name][labels])
+
+
+def _plain(sample: Sample) -> float:
+    return cast("float", sample)
+
+
+def print_report(snapshot: Snapshot, alpha: float = 0.05, console: Console | None = None) -> None:
+    """Print what became of the records and the texts, and the uncovered shares."""
+    console = console or Console()
+    for line in (_outcomes(snapshot, "offmap_records"), *_statuses(snapshot)):
+        console.print(line, markup=False, highlight=False)
+    found = findings(snapshot, alpha)
+    if found:
+        console.print(_table(found, alpha))
+    else:
+        console.print("Nothing was scored.")
+
+
+def _outcomes(snapshot: Snapshot, name: str) -> str:
+    counts = sorted(((labels[0], _plain(count)) for labels, count in snapshot.get(name, {}).items()), key=_by_count)
+    return "records: " + (", ".join(f"{count:,.0f} {label}" for label, count in counts) or "none")
+
+
+def _statuses(snapshot: Snapshot) -> Iterator[str]:
+    texts = snapshot.get("offmap_texts", {})
+    for side in dict.fromkeys(labels[0] for labels in texts):
+        counts = sorted(((labels[1], _plain(n)) for labels, n in texts.items() if labels[0] == side), key=_by_count)
+        yield f"{side}s: " + ", ".join(f"{count:,.0f} {status}" for status, count in counts)
+
+
+def _by_count(item: tuple[str, float]) -> float:
+    return -item[1]
+
+
+def _table(found: list[Finding], alpha: float) -> Table:
+    table = Table(title="Share outside the training distribution", title_justify="left")
+    for name in ("side", "stretch"):
+        table.add_column(name)
+    for name in ("texts", "level", "share", f"{1 - alpha:.0%} interval", "expected"):
+        table.add_column(name, justify="right")
+    for one in found:
+        interval = f"{one.lower:.1%} – {one.upper:.1%}"
+        row = (f"{one.texts:,}", f"p ≤ {one.level:g}", f"{one.share:.1%}", interval, f"{one.level:.0%}")
+        table.add_row(one.side, one.stretch, *row, end_section=one.level == found[-1].level)
+    return table
