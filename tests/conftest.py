@@ -11,7 +11,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests.needs import in_ci
+from tests.needs import in_ci, require_java
 
 # Time limits on an example say how busy the machine is; in CI the same examples every time.
 hypothesis.settings.register_profile("laptop", deadline=None)
@@ -93,3 +93,13 @@ def _children() -> dict[int, str]:
                 command = Path(f"/proc/{pid}/cmdline").read_bytes()
                 found[int(pid)] = command.replace(b"\0", b" ").decode(errors="replace").strip()
     return found
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Any]:
+    """A real Kafka with every kind of listener, shared by all tests: each takes a topic of its own."""
+    require_java()
+    from tests.kafka_broker import running_broker
+
+    with running_broker(secure=True) as running:
+        yield running
