@@ -20,13 +20,14 @@ DOWN_REASONS = (
     "broker_unreachable",
     "broker_authentication",
     "broker_tls",
+    "broker_forbidden",
     "topic_missing",
-    "no_partitions",
+    "poll_failed",
     "no_checkpoint",
     "crashed",
     "stopped",
 )
-"""Every value of the label `reason` of `offmap_down`. `no_partitions` is an idle member of the group: no fault."""
+"""Every value of the label `reason` of `offmap_down`."""
 
 STUCK_AFTER_SECONDS = 120.0
 """A worker that has given no sign for so long is stuck in native code or in the client: liveness fails."""

@@ -117,6 +117,12 @@ METRICS = (
     Metric("offmap_down", "gauge", "1 for the reason why offmap_up is 0.", ("reason",), durable=False),
     Metric("offmap_sampled_fraction", "gauge", "Share of exchanges that is embedded at present.", durable=False),
     Metric(
+        "offmap_assigned_partitions",
+        "gauge",
+        "Partitions that this agent reads. 0 in a group with more members than partitions: standing by, no fault.",
+        durable=False,
+    ),
+    Metric(
         "offmap_lag_records",
         "gauge",
         "Records between the agent's position and the end of the partition.",

@@ -56,26 +56,26 @@ class Pipeline:
         self.intake = intake
         self._embedder = embedder
         self._sides = sides
-        self._clocks = clocks
+        self.clocks = clocks
         self._tally = Tally()
         self._last_scored = float("-inf")
 
     def process(self, records: Sequence[Record], sink: Callable[[list[ScoreRow]], None] | None = None) -> BatchReport:
         """Read, embed, score and count `records`; `sink` gets one row for each prompt, in their order."""
-        start = self._clocks.timer()
+        start = self.clocks.timer()
         items = self.intake.read(records, self._tally)
-        read = self._clocks.timer()
+        read = self.clocks.timer()
         self.count_seconds("decode", read - start)
         kept = [item for item in items if item.status == "kept"]
         scores = {name: self._score_side(name, kept) for name in SIDES}
         if kept:
-            self._last_scored = self._clocks.now() if self._clocks.now else self.intake.watermark
+            self._last_scored = self.clocks.now() if self.clocks.now else self.intake.watermark
         if n_out := sum(item.status == "sampled_out" for item in items):
             for name in SIDES:
                 self._tally.add("offmap_texts", (name, "sampled_out"), n_out)
         if sink is not None:
             sink(_rows(items, scores["prompt"]))
-        return BatchReport(len(records), len(kept), read - start, self._clocks.timer() - read)
+        return BatchReport(len(records), len(kept), read - start, self.clocks.timer() - read)
 
     @property
     def canary_deviation(self) -> float | None:
@@ -120,13 +120,13 @@ class Pipeline:
         if side is None or not texts:
             self._count(name, {"off": len(texts)})
             return None
-        start = self._clocks.timer()
+        start = self.clocks.timer()
         encoded = self._embedder.encode([text or "" for text in texts], side.max_chunks)
-        embedded = self._clocks.timer()
+        embedded = self.clocks.timer()
         scores = side.score(encoded, len(texts))
         side.update(np.array([np.nan if item.time is None else item.time for item in kept]), scores, self._tally)
         self.count_seconds("embed", embedded - start)
-        self.count_seconds("score", self._clocks.timer() - embedded)
+        self.count_seconds("score", self.clocks.timer() - embedded)
         self._tally.add("offmap_tokens", (name,), float(encoded.tokens.sum()))
         self._tally.add("offmap_truncated_texts", (name,), float(encoded.truncated.sum()))
         n_scored, n_absent = int((scores.cell >= 0).sum()), sum(text is None for text in texts)

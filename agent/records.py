@@ -154,7 +154,7 @@ class Source(Protocol):
 
     @property
     def status(self) -> str:
-        """Say why nothing comes: one of `agent.board.DOWN_REASONS`, or ok."""
+        """Say why nothing comes: one of `agent.board.DOWN_REASONS`; or `ok`, or `no_partitions` for standing by."""
 
     def poll(self) -> Batch:
         """Return what has come since the last call."""

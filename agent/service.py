@@ -27,6 +27,9 @@ SLICE_RECORDS = 64
 """Records worked on between two looks at the clock: about three seconds of embedding, so that a stop and a checkpoint
 never wait for a whole poll."""
 
+HEALTHY = ("ok", "no_partitions")
+"""A member of the group that other members leave nothing to stands by: no fault."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
@@ -54,11 +57,13 @@ class Service:
         self._pipeline = pipeline
         self._store = store
         self._board = board
+        self._timer = pipeline.clocks.timer
         self._options = options
         self._owned: set[Partition] = set()
         self._source: Source | None = None
         self._effort = _Effort(time.monotonic())
         self._saved: Positions | None = None
+        self._durable = True
 
     def restore(self) -> Positions:
         """Take up the state of the last checkpoint, show it, and return the positions where it stands."""
@@ -89,7 +94,7 @@ class Service:
 
     def checkpoint(self) -> None:
         """Make state and positions durable, then show them, then commit the positions."""
-        start = time.perf_counter()
+        start = self._timer()
         positions = dict(self._pipeline.intake.positions)
         if positions != self._saved:
             try:
@@ -99,10 +104,12 @@ class Service:
                 log.error("%s", error)  # noqa: TRY400 - the message says all; a trace would not help
                 self._board.count("offmap_checkpoint_failures")
                 self._board.down("no_checkpoint")
+                self._durable = False
                 return
+            self._durable = True
             self._saved = positions
             self._publish()
-            self._pipeline.count_seconds("checkpoint", time.perf_counter() - start)
+            self._pipeline.count_seconds("checkpoint", self._timer() - start)
             if self._source is not None:
                 self._source.commit({key: at for key, at in positions.items() if key in self._owned})
         self._board.show("offmap_checkpoint_timestamp_seconds", time.time())
@@ -125,11 +132,12 @@ class Service:
         self._owned -= set(partitions)
 
     def _turn(self, source: Source, stop: Event, sink: Callable[[list[ScoreRow]], None] | None) -> bool:
-        start = time.perf_counter()
+        start = self._timer()
         batch = source.poll()
-        self._pipeline.count_seconds("poll", time.perf_counter() - start)
+        self._pipeline.count_seconds("poll", self._timer() - start)
         self._board.beat()
         self._board.show("offmap_last_poll_timestamp_seconds", time.time())
+        self._show_status(source)
         for records in _slices(batch.records):
             self._effort.add(self._pipeline.process(records, sink))
             self._board.beat()
@@ -145,14 +153,16 @@ class Service:
         self._show_health(source)
         self.checkpoint()
 
-    def _show_health(self, source: Source) -> None:
-        status = source.status
-        if status == "ok":
+    def _show_status(self, source: Source) -> None:
+        if source.status not in HEALTHY:
+            self._board.down(source.status)
+        elif self._durable:
             self._board.up()
-        else:
-            self._board.down(status)
+
+    def _show_health(self, source: Source) -> None:
         lags = source.lag()
         self._board.show("offmap_lag_records", {(topic, str(part)): float(lag) for (topic, part), lag in lags.items()})
+        self._board.show("offmap_assigned_partitions", float(len(self._owned)))
         observed, self._effort = self._effort.close(time.monotonic(), sum(lags.values()))
         if self._options.control is not None:
             sampler = self._pipeline.intake.sampler

@@ -54,7 +54,8 @@ class Tally:
         edges = BY_NAME[name].edges
         kept = self._histograms.setdefault((name, labels), np.zeros(len(edges) + 2))
         kept[:-1] += np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
-        kept[-1] += values.sum()
+        # one after the other, so that the bits of the sum don't depend on how the stream was cut into batches
+        kept[-1] = np.add.accumulate(np.append(kept[-1:], values))[-1]
 
     def samples(self) -> dict[str, dict[Labels, Sample]]:
         """Copy everything counted so far."""

@@ -1,0 +1,208 @@
+"""From settings to objects: the only module that sees all of the agent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.board import Board
+from agent.checkpoint import CheckpointError, CheckpointStore
+from agent.embedding.runtime import CanaryError, EmbedderError, OnnxEmbedder
+from agent.intake import Clocks, Intake
+from agent.logs import set_up_logging
+from agent.payloads import DecodeOptions, FieldMap, decode
+from agent.pipeline import Pipeline
+from agent.profile import Profile, ProfileError, read_profile
+from agent.replay import ReplayOutputs, ReplayResult, replay
+from agent.sampling import FractionControl, HashSampler
+from agent.server import MetricsServer
+from agent.service import Service, ServiceOptions
+from agent.side import Side, WindowSpec
+from agent.sources.files import FileSource
+from agent.sources.kafka import KafkaSource
+from agent.sources.kafka_options import KafkaOptions
+from agent.supervisor import KnownError, supervise
+from config.durations import format_duration
+from detectors.reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.records import PartitionListener, Source
+    from config import Settings
+
+MakeSource = Callable[["Settings", "PartitionListener"], "Source"]
+
+
+def build_pipeline(settings: Settings, profile: Profile, clocks: Clocks, sampler: HashSampler) -> Pipeline:
+    """Build the path that a message takes, from a profile and the settings."""
+    options = _decode_options(settings, profile)
+    embedder = OnnxEmbedder(
+        profile.embedder_onnx, profile.tokenizer, profile.embedder_spec, threads=settings.embedding.threads
+    )
+    intake = Intake(lambda record: decode(record, options), sampler, clocks)
+    return Pipeline(intake, embedder, _sides(settings, profile), clocks)
+
+
+def run_agent(settings: Settings, *, stay_up: bool = False, make_source: MakeSource | None = None) -> None:
+    """Run the agent until SIGTERM or SIGINT.
+
+    Parameters
+    ----------
+    settings : Settings
+    stay_up : bool
+        Whether a profile or a folder that cannot be used is waited out, shown as `offmap_up 0`, instead of ending the
+        process: for a sidecar.
+    make_source : callable, optional
+        Where records come from; Kafka unless given.
+
+    Raises
+    ------
+    KnownError, ServerError
+        The profile, the folder or the port cannot be used; the message says what to do.
+    """
+    set_up_logging(settings.logging.level, settings.logging.format)
+    board = Board()
+    board.show("offmap_build", {(version("offmap"),): 1.0})
+    server = MetricsServer(board, settings.server.host, settings.server.port)
+    try:
+        with _stopped_by_signals(settings.shutdown.grace_seconds) as stop:
+            work = _worker(settings, board, make_source or kafka_source)
+            supervise(work, board, stop, stay_up=stay_up)
+    finally:
+        server.close()
+
+
+def run_replay(
+    settings: Settings,
+    paths: Sequence[str | Path],
+    outputs: ReplayOutputs,
+    progress: Callable[[int], None] = lambda _n: None,
+) -> ReplayResult:
+    """Run the same pipeline over log files, with event time as the clock.
+
+    Raises
+    ------
+    KnownError, SourceError, ReplayError
+        A profile, a log or an output that cannot be used; the message says what to do.
+    """
+    source = FileSource(paths)
+    clocks = Clocks(now=None, horizon=time.time, timer=lambda: 0.0)
+    sampler = HashSampler(settings.sampling.max_fraction)
+    with _known_errors():
+        pipeline = build_pipeline(settings, _profile(settings), clocks, sampler)
+    return replay(pipeline, source, outputs, progress)
+
+
+def kafka_source(settings: Settings, listener: PartitionListener) -> Source:
+    """Make the source that `offmap run` reads."""
+    kafka = settings.kafka
+    if kafka is None:
+        raise KnownError("bad_config", "kafka: is missing; `offmap run` reads from Kafka")
+    values = kafka.model_dump()
+    values["topics"] = kafka.topics or ()
+    values["sasl_password"] = kafka.sasl_password.get_secret_value() if kafka.sasl_password else None
+    for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+        values[name] = None if values[name] is None else str(values[name])
+    return KafkaSource(KafkaOptions(**values), listener)
+
+
+def _worker(settings: Settings, board: Board, make_source: MakeSource) -> Callable[[threading.Event], None]:
+    def work(stop: threading.Event) -> None:
+        with _known_errors():
+            profile = _profile(settings)
+            control = settings.sampling
+            sampler = HashSampler(control.max_fraction)
+            pipeline = build_pipeline(settings, profile, Clocks(), sampler)
+            store = CheckpointStore(settings.checkpoint.path, profile.fingerprint)
+        _show_profile(board, profile, pipeline)
+        follow = FractionControl(control.min_fraction, control.max_fraction, control.target_lag_seconds)
+        options = ServiceOptions(settings.checkpoint.interval_seconds, follow)
+        service = Service(pipeline, store, board, options)
+        service.restore()
+        service.run(make_source(settings, service), stop)
+
+    return work
+
+
+def _show_profile(board: Board, profile: Profile, pipeline: Pipeline) -> None:
+    labels = (profile.fingerprint, profile.embedder_spec.model, str(profile.manifest.get("reference", "training")))
+    board.show("offmap_profile", {labels: 1.0})
+    if pipeline.canary_deviation is not None:
+        board.show("offmap_canary_deviation", pipeline.canary_deviation)
+
+
+def _profile(settings: Settings) -> Profile:
+    return read_profile(settings.profile.path, expected_fingerprint=settings.profile.fingerprint)
+
+
+def _sides(settings: Settings, profile: Profile) -> dict[str, Side]:
+    windows = WindowSpec(
+        {format_duration(length): length for length in settings.windows.lengths},
+        settings.windows.levels,
+        settings.windows.alpha,
+    )
+    embedding = settings.embedding
+    chunks = {"prompt": embedding.max_prompt_chunks}
+    if embedding.score_responses:
+        chunks["response"] = embedding.max_response_chunks
+    return {
+        name: Side(name, Reference.from_arrays(profile.references[name]), most, windows)
+        for name, most in chunks.items()
+        if name in profile.references
+    }
+
+
+def _decode_options(settings: Settings, profile: Profile) -> DecodeOptions:
+    payload = settings.payload
+    fields = FieldMap(
+        payload.prompt_field, payload.response_field, payload.id_field, payload.time_field, payload.model_field
+    )
+    which = payload.prompt_part or str(profile.manifest.get("prompt_part", "last_user"))
+    return DecodeOptions(fields, which, payload.max_message_bytes)
+
+
+@contextmanager
+def _known_errors() -> Iterator[None]:
+    """Give what the user can put right the reason that /metrics shows."""
+    try:
+        yield
+    except ProfileError as error:
+        raise KnownError("bad_profile", str(error)) from error
+    except CanaryError as error:
+        raise KnownError("canary_mismatch", str(error)) from error
+    except EmbedderError as error:
+        raise KnownError("bad_profile", str(error)) from error
+    except CheckpointError as error:
+        raise KnownError("bad_checkpoint_folder", str(error)) from error
+
+
+@contextmanager
+def _stopped_by_signals(grace_seconds: float) -> Iterator[threading.Event]:
+    """Set an event on SIGTERM and SIGINT; what is not done within the grace is left to the next start.
+
+    Leaving by force is safe: the last checkpoint stands, and what came after it is read again.
+    """
+    stop = threading.Event()
+    leave = threading.Timer(grace_seconds, os._exit, (1,))
+    leave.daemon = True
+
+    def on_signal(_number: int, _frame: object) -> None:
+        if not stop.is_set():
+            stop.set()
+            leave.start()
+
+    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        leave.cancel()
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,44 @@
+"""A small profile, fitted by the real code on random words with the embedder of letter pairs: no torch, a second."""
+
+from __future__ import annotations
+
+import functools
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from agent.pipeline import SIDES
+from agent.profile import Profile, write_profile
+from detectors.fit_reference import fit_reference
+from tests.models import letters_embedder, letters_parts
+
+WORDS = ["meter", "bill", "tariff", "boiler", "refund", "outage", "solar", "quote"]
+WORDS += ["engineer", "reading", "account", "debit", "smart", "moving", "gas"]
+ODD = ["quokka", "zyzzyva", "fjord", "xylem", "jynx", "vizier"]
+
+# Held for the whole run: removed with the interpreter.
+_FOLDER = tempfile.TemporaryDirectory(prefix="offmap-small-")
+
+
+def sentences(n: int, seed: int, words: list[str] = WORDS) -> list[str]:
+    """n random texts of three to twelve words."""
+    draw = random.Random(seed)
+    return [" ".join(draw.choices(words, k=draw.randint(3, 12))) for _ in range(n)]
+
+
+@functools.cache
+def small_profile() -> Path:
+    """The profile's file; prompts and responses have a reference each."""
+    references = {}
+    for seed, side in enumerate(SIDES):
+        texts = list(dict.fromkeys(sentences(1_500, seed)))
+        references[side] = fit_reference(letters_embedder().encode(texts, 1), seed=0).reference.to_arrays()
+    path = Path(_FOLDER.name) / "small.offmap"
+    write_profile(path, Profile({"prompt_part": "last_user"}, references, *letters_parts()))
+    return path
+
+
+def small_settings(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings with the small profile."""
+    return {"profile": {"path": str(small_profile())}, "embedding": {"threads": 1}, **sections}
