@@ -95,7 +95,7 @@ def replay(
 def main() -> NoReturn:
     """Run the command line: what the user can put right ends with one message and status 2."""
     try:
-        app()
+        app(prog_name="offmap")
     except known_errors() as error:
         typer.echo(f"offmap: {explain(error)}", err=True)
         sys.exit(2)

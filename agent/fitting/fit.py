@@ -55,8 +55,6 @@ def fit_profile(options: FitOptions, progress: Progress | None = None) -> FitRes
     CompileError, ProfileError
         The model cannot be compiled; the profile cannot be written.
     """
-    from agent.embedding.compile_model import compile_model  # noqa: PLC0415  torch takes seconds: bad data is told first
-
     progress = progress or Silent()
     _check_output(options.output)
     progress.step("reading")
@@ -64,6 +62,8 @@ def fit_profile(options: FitOptions, progress: Progress | None = None) -> FitRes
     held_out = _scan(options, options.calibration, deduplicate=False) if options.calibration else None
     _check_rows(train, held_out, progress)
     progress.step(f"compiling {options.model}")
+    from agent.embedding.compile_model import compile_model  # noqa: PLC0415  torch takes seconds: bad data is told first
+
     compiled = compile_model(options.model)
     embedder = OnnxEmbedder(compiled.onnx, compiled.tokenizer, compiled.spec, threads=options.threads)
     with tempfile.TemporaryDirectory(prefix="offmap-fit-") as folder:
