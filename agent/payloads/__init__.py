@@ -12,7 +12,7 @@ from agent.payloads.shapes import SHAPES as _SHAPES
 
 REASONS: tuple[str, ...] = tuple(_REASONS)
 """Every reason that a `Rejected` can have."""
-SHAPES: tuple[str, ...] = (*(shape.name for shape in _SHAPES), *(body.name for body in _BODIES))
+SHAPES: tuple[str, ...] = tuple(dict.fromkeys([*(shape.name for shape in _SHAPES), *(body.name for body in _BODIES)]))
 """Every name that `Exchange.shape` can have."""
 
 __all__ = ["REASONS", "SHAPES", "DecodeOptions", "FieldMap", "decode"]

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agent.payloads import openai_chat
+from agent.payloads import anthropic, converse, open_inference, openai_chat, openai_responses, predict_v1
 from agent.payloads.context import Context, Outcome
 
 Reader = Callable[[dict[str, Any], Context], list[Outcome]]
 """Reads one object; an empty list says that it is not of this shape."""
+Assembler = Callable[[list[dict[str, Any]]], dict[str, Any] | None]
+"""Puts the chunks of a streamed response together into the body of a whole one; None says that they are not its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +24,61 @@ class Body:
     request: Reader
     response_marks: frozenset[str]
     response: Reader
+    assemble: Assembler | None = None
 
 
 BODIES: tuple[Body, ...] = (
+    Body(
+        "anthropic",
+        anthropic.REQUEST_MARKS,
+        anthropic.request,
+        anthropic.RESPONSE_MARKS,
+        anthropic.response,
+        anthropic.assemble,
+    ),
     Body(
         "openai_chat",
         openai_chat.REQUEST_MARKS,
         openai_chat.request,
         openai_chat.RESPONSE_MARKS,
         openai_chat.response,
+        openai_chat.assemble,
+    ),
+    Body(
+        "openai_responses",
+        openai_responses.REQUEST_MARKS,
+        openai_responses.request,
+        openai_responses.RESPONSE_MARKS,
+        openai_responses.response,
+        openai_responses.assemble,
+    ),
+    Body(
+        "open_inference",
+        open_inference.REQUEST_MARKS,
+        open_inference.request,
+        open_inference.RESPONSE_MARKS,
+        open_inference.response,
+    ),
+    Body(
+        "predict_v1",
+        predict_v1.REQUEST_MARKS,
+        predict_v1.request,
+        predict_v1.RESPONSE_MARKS,
+        predict_v1.response,
+    ),
+    Body(
+        "converse",
+        converse.REQUEST_MARKS,
+        converse.request,
+        converse.RESPONSE_MARKS,
+        converse.response,
+        converse.assemble,
     ),
 )
+"""In order of precedence: where an object has marks of several, the first that can read it does."""
 
-
-def _by_mark(rows: Iterable[tuple[frozenset[str], Reader]]) -> dict[str, tuple[Reader, ...]]:
-    rows = list(rows)
-    return {mark: tuple(reader for marks, reader in rows if mark in marks) for marks, _ in rows for mark in marks}
-
-
-_REQUESTS = _by_mark((row.request_marks, row.request) for row in BODIES)
-_RESPONSES = _by_mark((row.response_marks, row.response) for row in BODIES)
+REQUEST_MARKS: frozenset[str] = frozenset().union(*(row.request_marks for row in BODIES))
+RESPONSE_MARKS: frozenset[str] = frozenset().union(*(row.response_marks for row in BODIES))
 
 
 def read_request(body: dict[str, Any], context: Context) -> list[Outcome]:
@@ -54,10 +91,26 @@ def read_response(body: dict[str, Any], context: Context) -> list[Outcome]:
     return _read(_RESPONSES, body, context)
 
 
-def _read(table: dict[str, tuple[Reader, ...]], body: dict[str, Any], context: Context) -> list[Outcome]:
-    for mark, readers in table.items():
-        if mark in body:
-            for reader in readers:
+def assemble(chunks: list[Any]) -> dict[str, Any] | None:
+    """Put the chunks of a streamed response together; None where they are no API's chunks."""
+    events = [chunk for chunk in chunks if isinstance(chunk, dict)]
+    wholes = (row.assemble(events) for row in BODIES if row.assemble and events)
+    return next((whole for whole in wholes if whole is not None), None)
+
+
+def _table(rows: Iterable[tuple[frozenset[str], Reader]]) -> tuple[tuple[tuple[str, ...], Reader], ...]:
+    return tuple((tuple(sorted(marks)), reader) for marks, reader in rows)
+
+
+_REQUESTS = _table((row.request_marks, row.request) for row in BODIES)
+_RESPONSES = _table((row.response_marks, row.response) for row in BODIES)
+
+
+def _read(table: tuple[tuple[tuple[str, ...], Reader], ...], body: dict[str, Any], context: Context) -> list[Outcome]:
+    for marks, reader in table:
+        for mark in marks:
+            if mark in body:
                 if found := reader(body, context):
                     return found
+                break
     return []

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.payloads import jsontext, plain
+from agent.payloads import cloudevents, conversation, plain, protobuf
+from agent.payloads.bodies import assemble
 from agent.payloads.context import Context, Outcome
 from agent.payloads.fields import dig, name
+from agent.payloads.opening import DEEPEST, MOST_DOCUMENTS, parse, unwrap
 from agent.payloads.options import DecodeOptions
+from agent.payloads.reasons import UnreadableError
 from agent.payloads.shapes import candidates
 from agent.payloads.times import to_seconds
 from agent.records import Record, Rejected
 
 OVERSIZED_HEADER = "offmap-oversized"
 """A source that will not hold a whole message hands it over empty, with this header."""
-DEEPEST = 8
-"""Wrappers in wrappers that are opened."""
+REDACTED = frozenset({"redacted-by-litellm", "__REDACTED__"})
+"""What producers write in a text's place; scored, it would look as if all diversity had gone."""
 
 
 def decode(record: Record, options: DecodeOptions | None = None) -> list[Outcome]:
@@ -47,33 +50,69 @@ def decode(record: Record, options: DecodeOptions | None = None) -> list[Outcome
 
 def decode_or_raise(record: Record, options: DecodeOptions) -> list[Outcome]:
     """Do what `decode` does, but let offmap's own mistakes be seen: for tests."""
-    if record.value is None:
+    value, headers = record.value, record.headers
+    if value is None:
         return [Rejected("tombstone")]
-    if any(key == OVERSIZED_HEADER for key, _ in record.headers) or len(record.value) > options.max_message_bytes:
+    if len(value) > options.max_message_bytes or any(key == OVERSIZED_HEADER for key, _ in headers):
         return [Rejected("oversized")]
-    if not record.value or record.value.isspace():
+    context = Context(record, options, 0, read)
+    event = cloudevents.attributes(headers) if headers else None
+    found = read(value, context) if event is None else cloudevents.read_binary(event, value, context)
+    if len(found) == 1 and not isinstance(found[0], Rejected):  # by far the most common
+        return _bounded(found[0], options.max_text_chars)
+    kept = [each for outcome in found[:MOST_DOCUMENTS] for each in _bounded(outcome, options.max_text_chars)]
+    return kept if len(found) <= MOST_DOCUMENTS else [*kept, Rejected("oversized")]
+
+
+def read(value: Any, context: Context) -> list[Outcome]:
+    """Read bytes, or a document that was parsed already."""
+    if context.depth > DEEPEST:
+        return [Rejected("too_deep")]
+    if isinstance(value, bytes):
+        return _read_bytes(value, context)
+    if isinstance(value, dict):
+        return _read_object(value, context)
+    return _read_list(value, context) if isinstance(value, list) else [Rejected("unrecognised")]
+
+
+def _read_bytes(value: bytes, context: Context) -> list[Outcome]:
+    if not value or value.isspace():
         return [Rejected("empty")]
-    context = Context(record, options, 0, read_document)
-    return [_bounded(each, options.max_text_chars) for each in _read_text(record.value, context)]
+    try:
+        plain_value = unwrap(value, context.options.max_message_bytes)
+        try:
+            return read(parse(plain_value), context)
+        except UnreadableError:
+            if not protobuf.is_likely(plain_value):
+                raise
+        return protobuf.read(plain_value, context)
+    except UnreadableError as problem:
+        return [Rejected(problem.reason)]
 
 
-def read_document(document: Any, context: Context) -> list[Outcome]:
-    """Read parsed JSON."""
-    if not isinstance(document, dict) or context.depth > DEEPEST:
-        return [Rejected("unrecognised" if context.depth <= DEEPEST else "too_deep")]
+def _read_list(documents: list[Any], context: Context) -> list[Outcome]:
+    """Read several documents, the chunks of a streamed response, or the turns of a conversation."""
+    if not documents:
+        return [Rejected("empty")]
+    whole = assemble(documents)
+    if whole is not None:
+        return context.inner(whole)
+    if conversation.is_turns(documents):
+        return context.inner({"messages": documents})
+    return [each for document in documents[: MOST_DOCUMENTS + 1] for each in _element(document, context)]
+
+
+def _element(document: Any, context: Context) -> list[Outcome]:
+    """Read one of several documents; lists in lists are no shape, and would not be bounded."""
+    return context.inner(document) if isinstance(document, dict) else [Rejected("unrecognised")]
+
+
+def _read_object(document: dict[str, Any], context: Context) -> list[Outcome]:
     paths = context.options.paths
     if not paths:
         return _known(document, context)
     found = plain.read_mapped(document, context) if "prompt" in paths or "response" in paths else []
     return [_overruled(each, document, paths) for each in found or _known(document, context)]
-
-
-def _read_text(value: bytes, context: Context) -> list[Outcome]:
-    try:
-        document = jsontext.loads(value)
-    except jsontext.JsonTextError as problem:
-        return [Rejected(problem.reason)]
-    return read_document(document, context)
 
 
 def _known(document: dict[str, Any], context: Context) -> list[Outcome]:
@@ -101,10 +140,15 @@ def _overruled(outcome: Outcome, document: dict[str, Any], paths: dict[str, tupl
     )
 
 
-def _bounded(outcome: Outcome, longest: int) -> Outcome:
+def _bounded(outcome: Outcome, longest: int) -> list[Outcome]:
+    """Cut long texts, and take out what stands for a text that was switched off."""
     if isinstance(outcome, Rejected):
-        return outcome
+        return [outcome]
     prompt, response = outcome.prompt, outcome.response
+    if prompt in REDACTED:
+        return [Rejected("redacted")]
+    if response in REDACTED:
+        return [outcome._replace(response=None), Rejected("redacted")]
     if (prompt is None or len(prompt) <= longest) and (response is None or len(response) <= longest):
-        return outcome
-    return outcome._replace(prompt=prompt and prompt[:longest], response=response and response[:longest])
+        return [outcome]
+    return [outcome._replace(prompt=prompt and prompt[:longest], response=response and response[:longest])]

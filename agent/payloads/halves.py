@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.payloads import jsontext
-from agent.payloads.bodies import read_request, read_response
+from agent.payloads import jsontext, sse
+from agent.payloads.bodies import assemble, read_request, read_response
 from agent.payloads.context import Context, Outcome
 from agent.payloads.fields import name
+from agent.payloads.reasons import UnreadableError
 from agent.payloads.text import content_text, prompt_text, reply_text
 from agent.records import Exchange, Rejected
 
@@ -44,11 +45,16 @@ def _one(asked: Outcome, answered: Outcome | None) -> Outcome:
 
 
 def unpack(value: Any) -> Any:
-    """Return what a logger packed into a string: parsed where it is a JSON object or array, else the text itself."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+    """Return what a logger packed into a text: a JSON object or array, the chunks of a stream, else the text itself."""
+    if not isinstance(value, str):
+        return value
+    start = value[:64].lstrip()
+    if start.startswith(("data:", "event:")):
+        return sse.chunks(value.encode()) or value
+    if start.startswith(("{", "[")):
         try:
             return jsontext.loads(value)
-        except jsontext.JsonTextError:
+        except UnreadableError:
             return value
     return value
 
@@ -65,20 +71,20 @@ def asked(value: Any, context: Context) -> list[Outcome]:
 
 
 def answered(value: Any, context: Context) -> list[Outcome]:
-    """Read the response half of a log, in whatever form: an API's body, an error, a message, or the bare answer."""
+    """Read the response half of a log: an API's body or its stream, an error, a message, or the bare answer."""
     value = unpack(value)
+    if isinstance(value, list):
+        value = assemble(value) or value
     if isinstance(value, dict):
         return read_response(value, context) or failed(value) or _message(value)
-    if isinstance(value, str):
-        return [Exchange(response=value)]
-    text = reply_text(value)
+    text = value if isinstance(value, str) else reply_text(value)
     return [] if text is None else [Exchange(response=text)]
 
 
 def failed(body: dict[str, Any]) -> list[Outcome]:
     """Read an error in a response's place: ``{"error": {"code", "type"}}``."""
     error = body.get("error")
-    if isinstance(error, str):
+    if isinstance(error, str) and error:
         return [Exchange(error="error")]
     if not isinstance(error, dict):
         return []

@@ -8,19 +8,13 @@ from typing import Any
 
 import orjson
 
+from agent.payloads.reasons import UnreadableError
+
 _LONE_SURROGATE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
 _OFF_STANDARD = re.compile(rb"NaN|Infinity|\\u[dD]|\A\xef\xbb\xbf")
 _LONGEST_INTEGER = 20
-
-
-class JsonTextError(ValueError):
-    """The text is not JSON; `reason` is one of `REASONS`."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def loads(data: bytes | str) -> Any:
@@ -31,7 +25,7 @@ def loads(data: bytes | str) -> Any:
 
     Raises
     ------
-    JsonTextError
+    UnreadableError
         With reason "not_utf8", "not_json" or "too_deep" (more than 1024 levels).
 
     Examples
@@ -43,10 +37,10 @@ def loads(data: bytes | str) -> Any:
         return orjson.loads(data)
     except orjson.JSONDecodeError as problem:
         if "depth" in problem.msg:
-            raise JsonTextError("too_deep") from None
+            raise UnreadableError("too_deep") from None
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     if not _OFF_STANDARD.search(raw):
-        raise JsonTextError(_why_not(raw))
+        raise UnreadableError(_why_not(raw))
     return _lenient(raw)
 
 
@@ -55,9 +49,9 @@ def _lenient(raw: bytes) -> Any:
     try:
         return json.loads(mended.decode("utf-8-sig"), parse_constant=lambda _: None, parse_int=_integer)
     except RecursionError:
-        raise JsonTextError("too_deep") from None
+        raise UnreadableError("too_deep") from None
     except ValueError:
-        raise JsonTextError(_why_not(raw)) from None
+        raise UnreadableError(_why_not(raw)) from None
 
 
 def _integer(digits: str) -> int | float:

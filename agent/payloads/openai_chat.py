@@ -41,6 +41,43 @@ def response(body: dict[str, Any], context: Context) -> list[Outcome]:  # noqa: 
     return [_answered(body, choice, {"content": text}) for choice, text in texts if isinstance(text, str)]
 
 
+def assemble(chunks: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Put the chunks of a stream together into the response's body; None says that they are not OpenAI's."""
+    whole: dict[str, Any] = {}
+    streams: dict[int, dict[str, Any]] = {}
+    for chunk in chunks:
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else []:
+            if isinstance(choice, dict):
+                _add(streams.setdefault(count(choice.get("index")) or 0, {}), choice)
+        whole |= {field: chunk[field] for field in ("id", "created", "model", "usage") if chunk.get(field)}
+    if not streams:
+        return None
+    return whole | {"choices": [_closed(streams[index]) for index in sorted(streams)]}
+
+
+def _add(stream: dict[str, Any], choice: dict[str, Any]) -> None:
+    """Add one chunk's choice to what came before."""
+    delta = mapping(choice.get("delta"))
+    for field, piece in (*delta.items(), ("text", choice.get("text"))):
+        if isinstance(piece, str):
+            stream.setdefault(field, []).append(piece)
+    calls = delta.get("tool_calls")
+    stream.setdefault("calls", set()).update(
+        count(call.get("index")) for call in (calls if isinstance(calls, list) else []) if isinstance(call, dict)
+    )
+    stream["finish_reason"] = choice.get("finish_reason") or stream.get("finish_reason")
+
+
+def _closed(stream: dict[str, Any]) -> dict[str, Any]:
+    texts = {field: "".join(stream[field]) for field in ("content", "refusal", "text") if field in stream}
+    if "text" in texts:
+        return {"text": texts["text"], "finish_reason": stream["finish_reason"]}
+    calls: list[dict[str, Any]] = [{} for _ in stream["calls"]]
+    message = texts | ({"tool_calls": calls} if calls else {})
+    return {"message": message, "finish_reason": stream["finish_reason"]}
+
+
 def _asked(body: dict[str, Any], messages: Any, context: Context) -> Outcome:
     prompt = prompt_text(messages, context.options.which)
     if prompt is None:

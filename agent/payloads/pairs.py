@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.payloads.bodies import read_request, read_response
+from agent.payloads.bodies import REQUEST_MARKS, RESPONSE_MARKS, read_request, read_response
 from agent.payloads.context import Context, Outcome
 from agent.payloads.fields import dig, first, name, number
 from agent.payloads.halves import answered, asked, pair
@@ -14,7 +14,9 @@ from agent.records import Rejected
 REQUESTS = ("request", "req", "input", "requestBody", "request_body")
 RESPONSES = ("response", "res", "output", "responseBody", "response_body")
 PAIR_MARKS = frozenset({*REQUESTS, *RESPONSES, "body"})
-ALONE_MARKS = frozenset({"messages", "choices"})
+BODY_MARKS = frozenset({"choices", "object", "model"})
+"""With one of these a message may be an API's own body although it has "input" or "output" too."""
+ALONE_MARKS = REQUEST_MARKS | RESPONSE_MARKS
 
 _IDS = ("id", "request_id", "requestId", "x-request-id", "correlation_id", "correlationId")
 _TIMES = ("time", "timestamp", "@timestamp", "created", "created_at", "createdAt", "start_time", "startTime", "ts")
@@ -29,6 +31,13 @@ def read_pair(document: dict[str, Any], context: Context) -> list[Outcome]:
     if question is None and answer is None:
         question, answer = dig(document, ("body", "request")), dig(document, ("body", "response"))
     return read_both(document, question, answer, context)
+
+
+def read_body(document: dict[str, Any], context: Context) -> list[Outcome]:
+    """Read an API's own body where it has keys that pairs have too: "output" of a response, "input" of a request."""
+    if "choices" in document or document.get("object") == "response":
+        return read_alone(document, context)
+    return read_alone(document, context) if "model" in document and first(document, RESPONSES) is None else []
 
 
 def read_alone(document: dict[str, Any], context: Context) -> list[Outcome]:

@@ -12,9 +12,19 @@ REASONS: dict[str, str] = {
     "too_deep": "nested deeper than a parser may follow",
     "bad_protobuf": "binary that is not a message of a known protobuf type",
     "unrecognised": "readable, but the text was not found: a shape that offmap does not know, or a moved field",
+    "no_schema": "Confluent framing of Avro or Protobuf, which takes a schema registry to read",
+    "no_content": "a generation whose producer does not log its text: content capture is off there",
     "not_llm": "a known container that carries no text generation: another kind of span, event or request",
     "no_prompt": "a known shape whose prompt has no text: an image alone, no user turn, only white space",
     "redacted": "the producer switched content off and put a sentinel in its place",
     "failed": "offmap's own mistake: please report it",
 }
 """Reason → what it means, for the README's table."""
+
+
+class UnreadableError(ValueError):
+    """Bytes that cannot be read; `reason` is one of `REASONS`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.payloads import pairs, plain
+from agent.payloads import (
+    bedrock,
+    cloudevents,
+    connect,
+    conversation,
+    kong,
+    kserve_export,
+    langfuse,
+    litellm,
+    openai_batch,
+    otlp_json,
+    pairs,
+    plain,
+)
 from agent.payloads.bodies import Reader
 
 
@@ -18,7 +31,20 @@ class Shape:
 
 
 SHAPES: tuple[Shape, ...] = (
+    Shape("cloudevents", cloudevents.MARKS, cloudevents.read),
+    Shape("kserve_export", kserve_export.MARKS, kserve_export.read),
+    Shape("connect", connect.MARKS, connect.read),
+    Shape("otlp", otlp_json.MARKS, otlp_json.read),
+    Shape("litellm", litellm.MARKS, litellm.read),
+    Shape("bedrock", bedrock.MARKS, bedrock.read),
+    Shape("kong", kong.MARKS, kong.read),
+    Shape("langfuse", langfuse.BATCH_MARKS, langfuse.read_batch),
+    Shape("langfuse", langfuse.EVENT_MARKS, langfuse.read_event),
+    Shape("langfuse", langfuse.ROW_MARKS, langfuse.read_row),
+    Shape("openai_batch", openai_batch.MARKS, openai_batch.read),
+    Shape("conversation", conversation.MARKS, conversation.read),
     Shape("plain", plain.MARKS, plain.read),
+    Shape("alone", pairs.BODY_MARKS, pairs.read_body),
     Shape("pair", pairs.PAIR_MARKS, pairs.read_pair),
     Shape("alone", pairs.ALONE_MARKS, pairs.read_alone),
 )

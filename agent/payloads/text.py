@@ -84,6 +84,11 @@ def reply_text(messages: Any) -> str | None:
     return _joined(list(_after_user(messages))[::-1], "\n\n")
 
 
+def ends_with_reply(messages: Any) -> bool:
+    """Say whether the assistant has the last word: then the conversation holds its own response."""
+    return isinstance(messages, list) and bool(messages) and _turn(messages[-1])[0] in _ASSISTANT
+
+
 def _after_user(messages: list[Any]) -> Iterator[str | None]:
     for role, text in map(_turn, reversed(messages)):
         if role in _USER:

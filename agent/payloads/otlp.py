@@ -1,0 +1,93 @@
+"""Spans and log records of OpenTelemetry, whichever encoding they came in, and how those of one call find together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from agent.payloads import genai
+from agent.payloads.context import Context, Outcome
+from agent.payloads.fields import name
+from agent.records import Exchange, Rejected
+
+
+class Item(NamedTuple):
+    """One span or one log record.
+
+    Attributes
+    ----------
+    trace_id, span_id : str
+        Hexadecimal; empty where unknown.
+    start, end : float or None
+        Seconds since the epoch; a log record has no end.
+    attributes : dict
+        Those that `WANTED` names, as plain values.
+    events : list of (str, dict)
+        A span's events: name and attributes. A log record is its own only event, its body among the attributes.
+    failed : bool
+        The span's status is an error.
+    log : bool
+        A log record, not a span.
+    """
+
+    trace_id: str
+    span_id: str
+    start: float | None
+    end: float | None
+    attributes: dict[str, Any]
+    events: list[tuple[str, dict[str, Any]]]
+    failed: bool = False
+    log: bool = False
+
+
+WANTED = (
+    "gen_ai.",
+    "llm.",
+    "input.",
+    "output.",
+    "langfuse.",
+    "openinference.",
+    "traceloop.",
+    "session.",
+    "user.",
+    "error.",
+)
+"""Prefixes of the attributes that are decoded; the rest is skipped."""
+BODY = "body"
+"""The key under which a log record's body stands among the attributes of its event."""
+
+
+def read_items(items: Iterable[Item], context: Context) -> list[Outcome]:
+    """Read all spans and log records of one message; events of the same span become one exchange."""
+    found: list[Outcome] = []
+    logs: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        if item.log and genai.is_turn(item.events[0][0]):
+            logs.setdefault((item.trace_id, item.span_id), []).append(item)
+        else:
+            found += _placed(genai.read(item.attributes, item.events, context), item)
+    for same in logs.values():
+        events = [event for item in same for event in item.events]
+        attributes = {key: value for item in same for key, value in item.attributes.items()}
+        found += _placed(genai.read(attributes, events, context), same[0])
+    return found or [Rejected("not_llm")]
+
+
+def _placed(outcomes: list[Outcome], item: Item) -> list[Outcome]:
+    """Add time, trace and what joins a half to its other half: the span."""
+    return [each if isinstance(each, Rejected) else _one(each, item) for each in outcomes]
+
+
+def _one(exchange: Exchange, item: Item) -> Exchange:
+    error = exchange.error or ("error" if item.failed else None)
+    whole = exchange.prompt is not None and (exchange.response is not None or error is not None)
+    span = f"{item.trace_id}:{item.span_id}" if item.span_id else None
+    return exchange._replace(
+        id=exchange.id or span,
+        time=item.start,
+        shape="otlp",
+        error=error,
+        join_key=None if whole else span or exchange.id,
+        trace_id=name(item.trace_id),
+        latency=None if item.start is None or item.end is None else max(0.0, item.end - item.start),
+    )
