@@ -195,7 +195,6 @@ class KafkaSource:
         client = self._consumer._client  # noqa: SLF001
         if not any(client.connected(broker.nodeId) for broker in client.cluster.brokers()):
             return "broker_authentication" if self._authentication.refused else "broker_unreachable"
-        self._authentication.refused = False
         topics = self._consumer.subscription()
         if not topics or not all(client.cluster.partitions_for_topic(topic) for topic in topics):
             client.cluster.request_update()  # does not block; else a new topic would be noticed after a minute

@@ -20,26 +20,27 @@ STATUSES: dict[str, str] = {
 
 
 class AuthenticationWatch(logging.Handler):
-    """Listens to the client's log: the one place where it says that a password is wrong.
+    """Listens to the client's log: the one place where it says that a password is wrong."""
 
-    Attributes
-    ----------
-    refused : bool
-        Whether authentication has failed since this was last set to False.
-    """
-
-    SIGNS = ("authentication failed", "saslauthenticat", "saslmechanism")
+    RECENT_SECONDS = 10.0
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.refused = False
+        self._refused_at = -self.RECENT_SECONDS
         self._logger = logging.getLogger("kafka.conn")
         self._logger.addHandler(self)
 
+    @property
+    def refused(self) -> bool:
+        """Whether a broker has turned us away of late; the client tries again every second."""
+        return time.monotonic() - self._refused_at < self.RECENT_SECONDS
+
     def emit(self, record: logging.LogRecord) -> None:
         """Take one line of the client's log."""
-        message = record.getMessage().lower()
-        self.refused |= any(sign in message for sign in self.SIGNS)
+        message = record.getMessage()
+        # a broker that does not know the mechanism just hangs up
+        if "Authentication failed" in message or ("<authenticating>" in message and "Closing connection" in message):
+            self._refused_at = time.monotonic()
 
     def close(self) -> None:
         """Stop listening."""

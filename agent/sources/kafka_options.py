@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +79,13 @@ class KafkaOptions:
         return rf"(?:{self.topic_pattern})\Z" if self.topic_pattern else None
 
     def client_settings(self) -> dict[str, Any]:
-        """Return the keyword arguments of kafka-python's consumer."""
+        """Return the keyword arguments of kafka-python's consumer.
+
+        Raises
+        ------
+        OSError
+            Where a PEM file cannot be read (ssl.SSLError: or holds something else).
+        """
         session = round(self.session_timeout_seconds * 1000)
         request = max(30_000, session + 1_000)  # the client demands more than the session
         return {
@@ -112,9 +119,16 @@ class KafkaOptions:
             settings["sasl_plain_username"] = self.sasl_username
             settings["sasl_plain_password"] = self.sasl_password
         if self.security_protocol.endswith("SSL"):
-            names = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname")
-            settings |= {name: getattr(self, name) for name in names}
+            settings["ssl_context"] = self._ssl_context()
         return settings
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        """Return a context of today's defaults: the client's own still allows what is deprecated."""
+        context = ssl.create_default_context(cafile=self.ssl_cafile)
+        context.check_hostname = self.ssl_check_hostname
+        if self.ssl_certfile is not None:
+            context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile)
+        return context
 
 
 def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
