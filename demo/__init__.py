@@ -1,0 +1,1 @@
+"""The demo: an invented energy supplier's assistant, its training data and its traffic."""
