@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.fitting.errors import FitError
-from agent.payloads.jsontext import JsonTextError, loads
+from agent.payloads.jsontext import loads
+from agent.payloads.reasons import UnreadableError
 from agent.sources.errors import SourceError
 from agent.sources.lines import PARQUET, read_lines
 
@@ -83,6 +84,6 @@ def _read_lines(path: Path) -> Iterator[Document]:
 def _parse(number: int, line: bytes) -> Document:
     try:
         value = loads(line)
-    except JsonTextError as error:
+    except UnreadableError as error:
         return Document(number, None, _WORDS[error.reason])
     return Document(number, value) if isinstance(value, dict) else Document(number, None, "not a JSON object")
