@@ -44,7 +44,7 @@ def read(document: dict[str, Any], context: Context) -> list[Outcome]:
     data = document.get("data")
     if data is None and isinstance(document.get("data_base64"), str):
         data = unbase64(document["data_base64"])
-    return [Rejected("empty")] if data is None else _read_event(document, data, context)
+    return [] if data is None else _read_event(document, data, context)
 
 
 def read_binary(event: dict[str, Any], value: bytes, context: Context) -> list[Outcome]:
@@ -92,7 +92,7 @@ def _joinable(outcome: Outcome, event: dict[str, Any], suffix: str) -> Outcome:
     return outcome._replace(
         id=outcome.id if whole and outcome.id else identity and identity + suffix,
         time=to_seconds(event.get("time")) or outcome.time,
-        model=outcome.model or name(event.get("inferenceservicename")),
+        model=outcome.model or (None if outcome.model_asked else name(event.get("inferenceservicename"))),
         join_key=None if whole else shared and shared + suffix,
         trace_id=outcome.trace_id or (trace and trace[_TRACE_DIGITS]),
         status=count(event.get("statuscode")),

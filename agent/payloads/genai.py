@@ -49,7 +49,8 @@ def read(attributes: dict[str, Any], events: Sequence[Event], context: Context) 
         return [Rejected("not_llm")]
     question, answer = question_of(attributes, events), answer_of(attributes, events)
     if question is None and answer is None:
-        return [Rejected("no_content" if kind is not None else "not_llm")]
+        ours = any(title.startswith("gen_ai.") for title, _ in events)
+        return [Rejected("unrecognised" if ours else "no_content" if kind is not None else "not_llm")]
     prompts = [] if question is None else asked(question, context)
     answers = [] if answer is None else answered(answer, context)
     found = [_described(each, attributes) for each in pair(prompts, answers)]

@@ -30,6 +30,6 @@ def _joinable(outcome: Outcome, document: dict[str, Any], suffix: str) -> Outcom
     return outcome._replace(
         id=shared,
         time=to_seconds(first(document, ("occurrenceTime", "recordedTime"))) or outcome.time,
-        model=outcome.model or name(document.get("inferenceService")),
+        model=outcome.model or (None if outcome.model_asked else name(document.get("inferenceService"))),
         join_key=shared,
     )

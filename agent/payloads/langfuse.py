@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.payloads.context import Context, Outcome
 from agent.payloads.fields import count, dig, first, mapping, name, number
-from agent.payloads.halves import answered, asked, merge, pair
+from agent.payloads.halves import answered, asked, pair
 from agent.payloads.times import to_seconds
 from agent.records import Exchange, Rejected, Score
 
@@ -25,19 +25,22 @@ def read_batch(document: dict[str, Any], context: Context) -> list[Outcome]:
     batch = document["batch"]
     if not isinstance(batch, list) or not all(isinstance(event, dict) and "type" in event for event in batch):
         return []
-    found: list[Outcome] = []
-    places: dict[str, int] = {}
-    for event in batch:
-        for outcome in read_event(event, context) or [Rejected("unrecognised")]:
-            place = places.get(outcome.join_key or "") if isinstance(outcome, Exchange) and not outcome.scores else None
-            earlier = None if place is None else found[place]
-            if place is not None and isinstance(earlier, Exchange) and isinstance(outcome, Exchange):
-                found[place] = _closed(merge(earlier, outcome))
-                continue
-            if isinstance(outcome, Exchange) and outcome.join_key and not outcome.scores:
-                places[outcome.join_key] = len(found)
-            found.append(outcome)
-    return found
+    return [each for event in _together(batch) for each in read_event(event, context) or [Rejected("unrecognised")]]
+
+
+def _together(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put an update's body into its create's."""
+    merged: dict[Any, dict[str, Any]] = {}
+    for i, event in enumerate(batch):
+        body = mapping(event.get("body"))
+        place = name(body.get("id")) if name(event.get("type")) in _GENERATION_EVENTS else None
+        earlier = merged.get(place) if place else None
+        if earlier is None:
+            merged[place or i] = event
+        else:
+            known = {key: value for key, value in body.items() if value is not None}
+            merged[place] = earlier | {"body": mapping(earlier.get("body")) | known}
+    return list(merged.values())
 
 
 def read_event(event: dict[str, Any], context: Context) -> list[Outcome]:
@@ -49,37 +52,33 @@ def read_event(event: dict[str, Any], context: Context) -> list[Outcome]:
         return _score(body, event.get("timestamp"))
     if kind not in _GENERATION_EVENTS and body.get("type") != "GENERATION":
         return [Rejected("not_llm")]
-    known = "input" in body or "output" in body
-    found = _observation(body, event.get("timestamp"), context)
-    return found if known or kind == "generation-update" else [Rejected("unrecognised")]
+    ended = first(body, ("endTime", "completionStartTime")) is not None and body.get("level") != "ERROR"
+    whole = kind != "generation-update"
+    return _observation(body, event.get("timestamp"), context, needs=(whole, whole and ended))
 
 
 def read_row(document: dict[str, Any], context: Context) -> list[Outcome]:
     """Read one row of an export: an observation, of which generations count, or a score."""
     kind = document.get("type")
     if isinstance(kind, str) and ("start_time" in document or "startTime" in document):
-        if kind != "GENERATION":
-            return [Rejected("not_llm")]
-        return (
-            _observation(document, None, context)
-            if {"input", "output"} & document.keys()
-            else [Rejected("unrecognised")]
-        )
+        return _observation(document, None, context) if kind == "GENERATION" else [Rejected("not_llm")]
     if "value" in document and "name" in document:
         return _score(document, document.get("timestamp"))
     return []
 
 
-def _observation(body: dict[str, Any], timestamp: Any, context: Context) -> list[Outcome]:
+def _observation(
+    body: dict[str, Any], timestamp: Any, context: Context, needs: tuple[bool, bool] = (True, True)
+) -> list[Outcome]:
+    """Read an observation; `needs` says whether it must have an input and an output, be they null."""
     question, answer = body.get("input"), body.get("output")
     prompts = [] if question is None else asked(_inside(question), context)
     answers = [] if answer is None else answered(answer, context)
     found = [_described(each, body, timestamp) for each in pair(prompts, answers)]
-    if (question is not None and not prompts) or (answer is not None and not answers):
+    moved = (needs[0] and "input" not in body) or (needs[1] and "output" not in body)
+    if moved or (question is not None and not prompts) or (answer is not None and not answers):
         found.append(Rejected("unrecognised"))
-    if not found:  # an update that brings no text: times, tokens, a status
-        found = [_described(Exchange(), body, timestamp)]
-    return found
+    return found or [_described(Exchange(), body, timestamp)]  # an update without text: times, tokens, a status
 
 
 def _inside(question: Any) -> Any:
@@ -95,26 +94,20 @@ def _described(outcome: Outcome, body: dict[str, Any], timestamp: Any) -> Outcom
     end = to_seconds(first(body, ("endTime", "end_time")))
     identity = name(body.get("id"))
     level = name(body.get("level"))
-    return _closed(
-        outcome._replace(
-            id=identity,
-            time=start or outcome.time or (to_seconds(timestamp) if outcome.prompt is not None else None),
-            shape="langfuse",
-            model=name(first(body, ("model", "providedModelName", "provided_model_name"))) or outcome.model,
-            error=level if level == "ERROR" else outcome.error,
-            trace_id=name(first(body, ("traceId", "trace_id"))),
-            session=name(first(body, ("sessionId", "session_id", "userId", "user_id"))),
-            join_key=identity,
-            prompt_tokens=count(first(usage, _INPUTS)),
-            completion_tokens=count(first(usage, _OUTPUTS)),
-            latency=number(body.get("latency")) if start is None or end is None else max(0.0, end - start),
-        )
+    whole = outcome.prompt is not None and (outcome.response is not None or level == "ERROR")
+    return outcome._replace(
+        id=identity,
+        time=start or outcome.time or (to_seconds(timestamp) if outcome.prompt is not None else None),
+        shape="langfuse",
+        model=name(first(body, ("model", "providedModelName", "provided_model_name"))) or outcome.model,
+        error=level if level == "ERROR" else outcome.error,
+        trace_id=name(first(body, ("traceId", "trace_id"))),
+        session=name(first(body, ("sessionId", "session_id", "userId", "user_id"))),
+        join_key=None if whole else identity,
+        prompt_tokens=count(first(usage, _INPUTS)),
+        completion_tokens=count(first(usage, _OUTPUTS)),
+        latency=number(body.get("latency")) if start is None or end is None else max(0.0, end - start),
     )
-
-
-def _closed(exchange: Exchange) -> Exchange:
-    whole = exchange.prompt is not None and (exchange.response is not None or exchange.error is not None)
-    return exchange._replace(join_key=None) if whole else exchange
 
 
 def _score(body: dict[str, Any], timestamp: Any) -> list[Outcome]:

@@ -29,7 +29,7 @@ def read(document: dict[str, Any], context: Context) -> list[Outcome]:
     if error is not None and not answers:
         answers = [Exchange(error=error)]
     found = [_described(each, document) for each in pair(prompts, answers)]
-    if found and prompts and (answers or not response):
+    if found and prompts and (answers or (not response and "response" in document)):
         return found
     return [*found, Rejected("unrecognised")]
 

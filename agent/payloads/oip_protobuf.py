@@ -41,8 +41,8 @@ def read(value: bytes, context: Context) -> list[Outcome]:
     whole = _with_raw(tensors, parts.get(6 if response else 7, ()))
     shared = _key(context) or identity
     found = answered(whole, identity, model) if response else asked(whole, identity, context)
-    fields_known = {"id": shared, "join_key": shared, "model_asked": None if response else model}
-    return [each if isinstance(each, Rejected) else each._replace(**fields_known) for each in found]
+    known: dict[str, Any] = {"id": shared, "join_key": shared, "model_asked": None if response else model}
+    return [each if isinstance(each, Rejected) else each._replace(**known) for each in found]
 
 
 def _key(context: Context) -> str | None:
@@ -65,7 +65,7 @@ def _tensor(data: bytes) -> tuple[str, str, list[str] | None]:
             datatype = text(part)
         elif number == 5 and isinstance(part, bytes):
             texts = [_lenient(each) for inner, _, each in fields(part) if inner == 8 and isinstance(each, bytes)]
-    return title, datatype, texts or None
+    return title, datatype, texts
 
 
 def _is_response(parts: dict[int, list[Any]], tensors: list[tuple[str, str, list[str] | None]], topic: str) -> bool:
@@ -83,7 +83,7 @@ def _with_raw(tensors: list[tuple[str, str, list[str] | None]], raw: Any) -> lis
     """Read the texts of tensors whose contents lie apart, one entry a tensor."""
     raws = list(raw)
     return [
-        Tensor(title, texts if texts is not None or i >= len(raws) or datatype != _TEXT else _packed(raws[i]))
+        Tensor(title, (texts or (_packed(raws[i]) if i < len(raws) else [])) if datatype == _TEXT else None)
         for i, (title, datatype, texts) in enumerate(tensors)
     ]
 

@@ -22,7 +22,7 @@ _TEXT = "BYTES"
 
 
 class Tensor(NamedTuple):
-    """One named tensor; `texts` is None where it does not hold text."""
+    """One named tensor; `texts` is None where it holds numbers, and empty where its texts were not found."""
 
     name: str
     texts: Sequence[str] | None
@@ -45,7 +45,7 @@ def asked(tensors: Sequence[Tensor], identity: str | None, context: Context) -> 
     turns = _chat(tensors)
     found = [turns] if turns else _texts(tensors, _PROMPTS)
     if not found:
-        return [Rejected("unrecognised" if any(tensor.texts for tensor in tensors) or not tensors else "not_llm")]
+        return [_nothing(tensors)]
     prompts = [prompt_text(_unpacked(each), context.options.which) for each in found]
     return [
         Rejected("no_prompt") if prompt is None else Exchange(id=identity, prompt=prompt, shape="open_inference")
@@ -58,11 +58,16 @@ def answered(tensors: Sequence[Tensor], identity: str | None, model: str | None)
     turns = _chat(tensors)
     found = [reply_text(turns) or turns[-1]["content"]] if turns else _texts(tensors, _ANSWERS)
     if not found:
-        return [Rejected("unrecognised" if any(tensor.texts for tensor in tensors) or not tensors else "not_llm")]
+        return [_nothing(tensors)]
     return [
         Exchange(id=identity, response=pick(_unpacked(text), ANSWERS) or text, shape="open_inference", model=model)
         for text in found
     ]
+
+
+def _nothing(tensors: Sequence[Tensor]) -> Rejected:
+    """Tell a model of numbers from texts that were not found."""
+    return Rejected("not_llm" if tensors and all(tensor.texts is None for tensor in tensors) else "unrecognised")
 
 
 def _tensors(value: Any) -> list[Tensor] | None:
@@ -73,11 +78,11 @@ def _tensors(value: Any) -> list[Tensor] | None:
 
 def _flat(tensor: dict[str, Any]) -> list[str] | None:
     """Return a tensor's texts in row order, whatever its nesting."""
-    data = tensor.get("data")
-    if tensor.get("datatype") != _TEXT or not isinstance(data, list):
+    data, datatype = tensor.get("data"), tensor.get("datatype")
+    if isinstance(datatype, str) and datatype != _TEXT:
         return None
     flat: list[str] = []
-    rest = data[::-1]
+    rest = data[::-1] if isinstance(data, list) and datatype else []
     while rest:
         value = rest.pop()
         if isinstance(value, list):

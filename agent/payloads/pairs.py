@@ -9,7 +9,7 @@ from agent.payloads.context import Context, Outcome
 from agent.payloads.fields import dig, first, name, number
 from agent.payloads.halves import answered, asked, pair
 from agent.payloads.times import to_seconds
-from agent.records import Rejected
+from agent.records import Exchange, Rejected
 
 REQUESTS = ("request", "req", "input", "requestBody", "request_body")
 RESPONSES = ("response", "res", "output", "responseBody", "response_body")
@@ -30,7 +30,14 @@ def read_pair(document: dict[str, Any], context: Context) -> list[Outcome]:
     question, answer = first(document, REQUESTS), first(document, RESPONSES)
     if question is None and answer is None:
         question, answer = dig(document, ("body", "request")), dig(document, ("body", "response"))
-    return read_both(document, question, answer, context)
+    found = read_both(document, question, answer, context)
+    halved = _absent(question) or _absent(answer)
+    if not found or not halved or any(isinstance(each, Rejected) for each in found):
+        return found
+    if _absent(question) and not any(isinstance(each, Exchange) and each.shape for each in found):
+        return []  # a bare text under a usual name: an answer of what, nobody knows
+    # a half is logged alone only where something joins it; else the other half is here under a name that has moved
+    return found if name(first(document, _IDS)) else [*found, Rejected("unrecognised")]
 
 
 def read_body(document: dict[str, Any], context: Context) -> list[Outcome]:
