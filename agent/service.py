@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -163,7 +163,7 @@ class Service:
         lags = source.lag()
         self._board.show("offmap_lag_records", {(topic, str(part)): float(lag) for (topic, part), lag in lags.items()})
         self._board.show("offmap_assigned_partitions", float(len(self._owned)))
-        observed, self._effort = self._effort.close(time.monotonic(), sum(lags.values()))
+        observed, self._effort = self._effort.close(time.monotonic(), lags)
         if self._options.control is not None:
             sampler = self._pipeline.intake.sampler
             sampler.fraction = self._options.control.next_fraction(sampler.fraction, observed)
@@ -175,10 +175,10 @@ class Service:
 
 @dataclass(slots=True)
 class _Effort:
-    """What was done since the last tick."""
+    """What was done since the last tick, and the lags at that tick."""
 
     since: float
-    lag: int = 0
+    lags: Mapping[Partition, int] = field(default_factory=dict)
     records: int = 0
     kept: int = 0
     read_seconds: float = 0.0
@@ -190,17 +190,18 @@ class _Effort:
         self.read_seconds += report.read_seconds
         self.full_seconds += report.full_seconds
 
-    def close(self, now: float, lag: int) -> tuple[Observed, _Effort]:
+    def close(self, now: float, lags: Mapping[Partition, int]) -> tuple[Observed, _Effort]:
         seen = Observed(
             seconds=now - self.since,
             records=self.records,
-            lag=lag,
-            lag_change=lag - self.lag,
+            lag=sum(lags.values()),
+            # of partitions known at both ends only: the backlog that a new one brings did not arrive just now
+            lag_change=sum(lag - self.lags[key] for key, lag in lags.items() if key in self.lags),
             kept=self.kept,
             read_seconds=self.read_seconds,
             full_seconds=self.full_seconds,
         )
-        return seen, _Effort(now, lag)
+        return seen, _Effort(now, dict(lags))
 
 
 def _slices(records: Sequence[Record]) -> Iterator[list[Record]]:
