@@ -118,8 +118,6 @@ def test_the_packaged_minilm(compiling):
 
 def test_the_runtime_alone_imports_nothing_heavy():
     code = "import sys, agent.embedding.runtime, agent.profile; print(*sys.modules)"
-    modules = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    ).stdout
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     heavy = {"torch", "sentence_transformers", "transformers", "sklearn", "scipy", "onnx", "pyarrow"}
     assert not heavy & set(done.stdout.split())
