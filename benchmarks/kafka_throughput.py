@@ -9,7 +9,7 @@ from contextlib import closing
 from kafka import KafkaConsumer, KafkaProducer
 
 from agent.intake import Clocks, Intake
-from agent.payloads import decode
+from agent.payloads import DecodeOptions, decode
 from agent.pipeline import Pipeline
 from agent.records import Partition
 from agent.sampling import HashSampler
@@ -69,7 +69,8 @@ def alone(broker: Broker, group: str) -> float:
 
 def counted(broker: Broker, group: str) -> float:
     """Messages per second of processor time from the broker to a counted outcome."""
-    intake = Intake(decode, HashSampler(0.0), Clocks())
+    decoding = DecodeOptions()
+    intake = Intake(lambda record: decode(record, decoding), HashSampler(0.0), Clocks())
     pipeline = Pipeline(intake, FakeEmbedder(), {}, Clocks())
     options = KafkaOptions(bootstrap_servers=(broker.bootstrap,), group_id=group, topics=(TOPIC,))
 

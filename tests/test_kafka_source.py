@@ -17,12 +17,12 @@ def numbered(n: int, start: int = 0) -> list[bytes]:
     return [b"value %d" % i for i in range(start, start + n)]
 
 
-@pytest.mark.parametrize("codec", [None, "gzip", "snappy", "lz4", "zstd"])
-def test_every_codec_is_read(broker, codec):
+def test_every_codec_is_read(broker):
     topic = new_topic(broker, partitions=2)
-    produce(broker, topic, numbered(1000), compression_type=codec)
+    for i, codec in enumerate([None, "gzip", "snappy", "lz4", "zstd"]):
+        produce(broker, topic, numbered(500, 500 * i), compression_type=codec)
     with Member(broker, topic) as member:
-        assert sorted(member.read(1000)) == sorted(numbered(1000))
+        assert sorted(member.read(2500)) == sorted(numbered(2500))
         assert member.source.status == "ok"
 
 

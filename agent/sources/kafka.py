@@ -22,7 +22,7 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from agent.records import Batch, Record
 from agent.sources.errors import SourceError
-from agent.sources.kafka_health import AuthenticationWatch, Backoff
+from agent.sources.kafka_health import STATUSES, Backoff, ClientLog
 from agent.sources.share import Share
 
 if TYPE_CHECKING:
@@ -67,11 +67,10 @@ class KafkaSource:
 
     def __init__(self, options: KafkaOptions, listener: PartitionListener) -> None:
         assert_codecs()
-        logging.getLogger("kafka").setLevel(logging.WARNING)  # at DEBUG the client logs whole messages
         self.status = "starting"
         self.last_poll = time.monotonic()
         self._options = options
-        self._authentication = AuthenticationWatch()
+        self._client_log = ClientLog()
         self._backoff = Backoff()
         self._share = Share(listener)
         self._consumer: Any = None
@@ -113,7 +112,7 @@ class KafkaSource:
 
     def close(self) -> None:
         """Leave the group."""
-        self._authentication.close()
+        self._client_log.close()
         self._drop_client()
 
     def _connect(self) -> bool:
@@ -155,14 +154,15 @@ class KafkaSource:
         return unreadable
 
     def _fail(self, error: Exception) -> None:
-        self.status = self._blame(error)
+        before, self.status = self.status, self._blame(error)
         delay = self._backoff.failed(time.monotonic())
-        # a client's or a broker's own words only: any other text might hold a piece of a message
-        words = error if isinstance(error, KafkaError | OSError) else ""
-        log.warning("Kafka: %s: %s %s; next try in %.1f s", self.status, type(error).__name__, words, delay)
+        if self.status != before or delay < Backoff.LONGEST:
+            # a client's or a broker's own words only: any other text might hold a piece of a message
+            words = error if isinstance(error, KafkaError | OSError) else ""
+            log.warning("%s: %s %s; next try in %.1f s", self.status, type(error).__name__, words, delay)
 
     def _blame(self, error: Exception) -> str:
-        if self._authentication.refused:
+        if self._client_log.refused:
             return "broker_authentication"
         if isinstance(error, NoBrokersAvailable):
             return "broker_unreachable"
@@ -186,7 +186,9 @@ class KafkaSource:
             return
         self._looked = now
         self._lag = _lag(self._consumer)
-        self.status = self._judge()
+        before, self.status = self.status, self._judge()
+        if self.status != before:
+            log.log(logging.INFO if self.status == "ok" else logging.WARNING, "Kafka: %s", STATUSES[self.status])
         self._stuck = self._stuck + 1 if self._share.between and _in_group(self._consumer) else 0
         if self._stuck > STUCK_LOOKS:
             raise KafkaError("the group was joined, but the client forgot its new partitions")
@@ -194,7 +196,7 @@ class KafkaSource:
     def _judge(self) -> str:
         client = self._consumer._client  # noqa: SLF001
         if not any(client.connected(broker.nodeId) for broker in client.cluster.brokers()):
-            return "broker_authentication" if self._authentication.refused else "broker_unreachable"
+            return "broker_authentication" if self._client_log.refused else "broker_unreachable"
         topics = self._consumer.subscription()
         if not topics or not all(client.cluster.partitions_for_topic(topic) for topic in topics):
             client.cluster.request_update()  # does not block; else a new topic would be noticed after a minute

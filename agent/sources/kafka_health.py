@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 
 STATUSES: dict[str, str] = {
@@ -19,15 +20,23 @@ STATUSES: dict[str, str] = {
 """Every value of a Kafka source's `status`, and what it means."""
 
 
-class AuthenticationWatch(logging.Handler):
-    """Listens to the client's log: the one place where it says that a password is wrong."""
+class ClientLog(logging.Handler):
+    """Stands between the client's loggers and ours: hears what only the log tells, lets each complaint through once.
+
+    A wrong password is said nowhere else; a broker that is away is complained of several times a second, for hours; and
+    at DEBUG the client logs whole messages, so that level stays off.
+    """
 
     RECENT_SECONDS = 10.0
+    QUIET_SECONDS = 60.0
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._refused_at = -self.RECENT_SECONDS
-        self._logger = logging.getLogger("kafka.conn")
+        self._said: dict[tuple[str, str], float] = {}
+        self._logger = logging.getLogger("kafka")
+        self._logger.setLevel(logging.WARNING)
+        self._logger.propagate = False
         self._logger.addHandler(self)
 
     @property
@@ -37,14 +46,19 @@ class AuthenticationWatch(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one line of the client's log."""
-        message = record.getMessage()
+        now, message = time.monotonic(), record.getMessage()
         # a broker that does not know the mechanism just hangs up
         if "Authentication failed" in message or ("<authenticating>" in message and "Closing connection" in message):
-            self._refused_at = time.monotonic()
+            self._refused_at = now
+        key = (record.name, str(record.msg))
+        if now - self._said.get(key, -self.QUIET_SECONDS) >= self.QUIET_SECONDS:
+            self._said = {known: at for known, at in self._said.items() if now - at < self.QUIET_SECONDS} | {key: now}
+            logging.getLogger().handle(record)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Leave the client's log as it was."""
         self._logger.removeHandler(self)
+        self._logger.propagate = not any(isinstance(each, ClientLog) for each in self._logger.handlers)
         super().close()
 
 
@@ -62,7 +76,7 @@ class Backoff:
 
     def __init__(self) -> None:
         self._delay = 0.0
-        self._until = -self.FORGET
+        self._until = -math.inf
 
     def failed(self, now: float) -> float:
         """Count a failure at `now` (monotonic seconds) and return the seconds to wait."""
