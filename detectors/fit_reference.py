@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.conformal import FEWEST, Conformal
-from detectors.fit_scorer import EncodedLike, Texts, distances, fit_scorer
+from detectors.fit_scorer import EncodedLike, Texts, distances, fit_scorer, out_of_fold
 from detectors.folds import keep_together, split
 from detectors.layers import LayerScorer
 from detectors.reference import Reference, default_weights, mixed
@@ -80,7 +80,8 @@ def fit_reference(
     else:
         folds = _folds(texts, twins, groups, seed, facts)
         tick = _Ticks(progress, texts, len(folds) + 1)
-        held = _cross_fit(texts, folds, seed, tick)
+        found = out_of_fold(texts, folds, seed, tick)
+        held = _HeldOut(_constants(found), found, texts.tokens[np.concatenate(folds)])
         scorer = fit_scorer(texts, everything, seed, tick)
     facts["method"] = "cross-fitted" if held_texts is None else "held-out"
     return _calibrated(scorer, held, np.random.default_rng([seed, 2]), facts)
@@ -145,16 +146,6 @@ def _folds(
     enough = int(np.searchsorted(np.cumsum([len(members) for members in folds]), MOST_CALIBRATION)) + 1
     facts["folds"] = len(folds[:enough])
     return folds[:enough]
-
-
-def _cross_fit(texts: Texts, folds: list[npt.NDArray[np.int64]], seed: int, tick: Callable[[], None]) -> _HeldOut:
-    """Score each fold with a scorer fitted on all other texts."""
-    found = []
-    for members in folds:
-        others = np.setdiff1d(np.arange(len(texts)), members, assume_unique=True)
-        found.append(distances(fit_scorer(texts, others, seed, tick), texts, members))
-    together = np.concatenate(found)
-    return _HeldOut(_constants(together), together, texts.tokens[np.concatenate(folds)])
 
 
 def _calibrated(scorer: LayerScorer, held: _HeldOut, rng: np.random.Generator, facts: dict[str, Any]) -> Fitted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -91,4 +91,15 @@ def distances(scorer: LayerScorer, texts: Texts, chosen: npt.NDArray[np.int64]) 
         index = texts.chunks(chosen[where])
         owner = np.searchsorted(chosen[where], texts.owner[index]).astype(np.int32)
         found.append(scorer.score(texts.layers[index], owner, where.stop - where.start)[0])
+    return np.concatenate(found)
+
+
+def out_of_fold(
+    texts: Texts, folds: Sequence[npt.NDArray[np.int64]], seed: int, tick: Callable[[], None] = lambda: None
+) -> npt.NDArray[np.float64]:
+    """Score each fold's texts with a scorer fitted on all the others: (texts in the folds, L), fold after fold."""
+    found = []
+    for members in folds:
+        others = np.setdiff1d(np.arange(len(texts)), members, assume_unique=True)
+        found.append(distances(fit_scorer(texts, others, seed, tick), texts, members))
     return np.concatenate(found)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from detectors.twins import JOIN, TWIN, Twins, merge
 
-LARGE_SET = 25
+LARGE_SET = 10
 """Members of a set of near-duplicates beyond which a whole mode of the data may be what is joined."""
 
 MOST_IN_LARGE_SETS = 0.25
