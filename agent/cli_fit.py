@@ -15,35 +15,36 @@ Train = Annotated[
     list[Path], typer.Argument(help="Training rows: JSON lines (plain, .gz, .zst) or Parquet.", show_default=False)
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write the profile.", show_default=False)]
+Model = Annotated[str, typer.Option(help="sentence-transformers model: name or folder.")]
+Calibration = Annotated[
+    list[Path] | None, typer.Option(help="Held-out rows of the same kind, not in TRAIN: makes p-values exact.")
+]
+PromptField = Annotated[str | None, typer.Option(help="Dotted path of the prompt in a row.")]
+ResponseField = Annotated[str | None, typer.Option(help="Dotted path of the response in a row.")]
+GroupField = Annotated[str | None, typer.Option(help="Dotted path of a template or source: its rows are never split.")]
+SyntheticField = Annotated[str | None, typer.Option(help="Dotted path of a flag: whether a model wrote the row.")]
+Part = Annotated[PromptPart, typer.Option(help="Which part of a conversation is the prompt, here and in production.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same profile.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use at most so many rows, drawn at random.")]
+KeepExamples = Annotated[int, typer.Option(min=0, help="Keep so many training prompts AS TEXT in the profile.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads that embed; all that there are by default.")]
 
 
 def fit(  # noqa: PLR0913  a command's options are its parameters
     train: Train,
     output: Output,
     *,
-    model: Annotated[str, typer.Option(help="sentence-transformers model: name or folder.")] = "all-MiniLM-L6-v2",
-    calibration: Annotated[
-        list[Path] | None, typer.Option(help="Held-out rows of the same kind, not in TRAIN: makes p-values exact.")
-    ] = None,
-    prompt_field: Annotated[str | None, typer.Option(help="Dotted path of the prompt in a row.")] = None,
-    response_field: Annotated[str | None, typer.Option(help="Dotted path of the response in a row.")] = None,
-    group_field: Annotated[
-        str | None, typer.Option(help="Dotted path of a template or source: its rows are never split.")
-    ] = None,
-    synthetic_field: Annotated[
-        str | None, typer.Option(help="Dotted path of a flag: whether a model wrote the row.")
-    ] = None,
-    prompt_part: Annotated[
-        PromptPart, typer.Option(help="Which part of a conversation is the prompt, here and in production.")
-    ] = "last_user",
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same profile.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Use at most so many rows, drawn at random.")] = None,
-    keep_examples: Annotated[
-        int, typer.Option(min=0, help="Keep so many training prompts AS TEXT in the profile.")
-    ] = 0,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads that embed; all that there are by default.")
-    ] = None,
+    model: Model = "all-MiniLM-L6-v2",
+    calibration: Calibration = None,
+    prompt_field: PromptField = None,
+    response_field: ResponseField = None,
+    group_field: GroupField = None,
+    synthetic_field: SyntheticField = None,
+    prompt_part: Part = "last_user",
+    seed: Seed = 0,
+    limit: Limit = None,
+    keep_examples: KeepExamples = 0,
+    threads: Threads = None,
 ) -> None:
     """Fit a profile from training data."""
     from agent.cli_progress import TerminalProgress  # noqa: PLC0415

@@ -28,12 +28,15 @@ DOORS = {
     "onnxruntime": "agent/embedding/*.py",
     "orjson": "agent/payloads/jsontext.py",
     "prometheus_client": "agent/metrics.py agent/server.py",
+    "pyarrow": "agent/fitting/parquet.py",
     "pydantic": "config/*.py",
     "pydantic_core": "config/*.py",
+    "rich": "agent/cli_*.py agent/report.py",
     "sentence_transformers": "agent/embedding/compile*.py",
     "tokenizers": "agent/embedding/*.py",
     "torch": "agent/embedding/compile*.py",
     "transformers": "agent/embedding/compile*.py",
+    "typer": "agent/cli*.py",
     "yaml": "config/yamlfile.py",
     "zstandard": "agent/sources/lines.py",
     "numpy": "agent/*.py detectors/*.py",  # plain arrays are the common language
@@ -46,8 +49,10 @@ FUNCTION_LINES = 40
 # What a process that imports the first must not have loaded: start-up time and memory of the sidecar.
 HEAVY = {"torch", "sentence_transformers", "transformers", "sklearn", "scipy", "onnx", "pyarrow"}
 NEVER_LOADED = {
+    "agent.cli": HEAVY | {"onnxruntime", "numpy", "pydantic", "rich"},
     "agent.service": HEAVY,
     "agent.replay": HEAVY,
+    "agent.wiring": HEAVY,
     "agent.embedding.runtime": HEAVY,
 }
 
