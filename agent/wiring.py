@@ -93,7 +93,7 @@ def run_replay(
     KnownError, SourceError, ReplayError
         A profile, a log or an output that cannot be used; the message says what to do.
     """
-    source = FileSource(paths)
+    source = FileSource(paths, longest_line=settings.payload.max_message_bytes)
     clocks = Clocks(now=None, horizon=time.time, timer=lambda: 0.0)
     sampler = HashSampler(settings.sampling.max_fraction)
     with _known_errors():

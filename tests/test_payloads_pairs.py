@@ -223,6 +223,7 @@ def test_long_texts_are_cut():
         (Record("t", 0, 0, b""), "empty"),
         (Record("t", 0, 0, b" \n"), "empty"),
         (Record("t", 0, 0, b"", headers=[("offmap-oversized", b"9")]), "oversized"),
+        (Record("t", 0, 0, b"", headers=[("offmap-unreadable", b"")]), "unreadable"),
         (Record("t", 0, 0, b"[" + b"1" * 5_000_000 + b"]"), "oversized"),
         (Record("t", 0, 0, b'{"prompt": "\xff"}'), "not_utf8"),
         (Record("t", 0, 0, b"hello there"), "not_json"),

@@ -15,8 +15,8 @@ from agent.payloads.shapes import candidates
 from agent.payloads.times import to_seconds
 from agent.records import Record, Rejected
 
-OVERSIZED_HEADER = "offmap-oversized"
-"""A source that will not hold a whole message hands it over empty, with this header."""
+WITHHELD = {"offmap-oversized": "oversized", "offmap-unreadable": "unreadable"}
+"""The header of an empty record that a source gives in place of one that it will not hold or cannot read → reason."""
 REDACTED = frozenset({"redacted-by-litellm", "__REDACTED__"})
 """What producers write in a text's place; scored, it would look as if all diversity had gone."""
 
@@ -53,8 +53,10 @@ def decode_or_raise(record: Record, options: DecodeOptions) -> list[Outcome]:
     value, headers = record.value, record.headers
     if value is None:
         return [Rejected("tombstone")]
-    if len(value) > options.max_message_bytes or any(key == OVERSIZED_HEADER for key, _ in headers):
+    if len(value) > options.max_message_bytes:
         return [Rejected("oversized")]
+    if withheld := [WITHHELD[key] for key, _ in headers if key in WITHHELD]:
+        return [Rejected(withheld[0])]
     context = Context(record, options, 0, read)
     event = cloudevents.attributes(headers) if headers else None
     found = read(value, context) if event is None else cloudevents.read_binary(event, value, context)

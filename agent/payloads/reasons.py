@@ -6,6 +6,7 @@ REASONS: dict[str, str] = {
     "tombstone": "a null value: Kafka's deletion marker",
     "empty": "no bytes, or nothing but white space",
     "oversized": "longer than `max_message_bytes`, as it came or when decompressed",
+    "unreadable": "a batch of Kafka's own that the client cannot unpack: a failed checksum, say",
     "bad_compression": "a gzip or zstd frame that is damaged or ends early",
     "not_utf8": "text that is not valid UTF-8",
     "not_json": "text that is not JSON, nor a stream of JSON events",

@@ -158,8 +158,11 @@ class KafkaSource:
         delay = self._backoff.failed(time.monotonic())
         if self.status != before or delay < Backoff.LONGEST:
             # a client's or a broker's own words only: any other text might hold a piece of a message
-            words = error if isinstance(error, KafkaError | OSError) else ""
-            log.warning("%s: %s %s; next try in %.1f s", self.status, type(error).__name__, words, delay)
+            words = error if isinstance(error, KafkaError | OSError) else type(error).__name__
+            what = STATUSES[self.status]
+            log.warning(
+                "%s: %s (%s); next try in %.1f s", ", ".join(self._options.bootstrap_servers), what, words, delay
+            )
 
     def _blame(self, error: Exception) -> str:
         if self._client_log.refused:
