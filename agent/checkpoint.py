@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from agent.durable import replace_file
 from agent.records import Positions
 
 SCHEMA = 1
@@ -86,14 +86,8 @@ class CheckpointStore:
         meta = {"schema": SCHEMA, "profile": self._profile, "positions": placed}
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **{_META: np.frombuffer(json.dumps(meta).encode(), np.uint8)}, **state)
-        temporary = self.path.with_suffix(".tmp")
         try:
-            with temporary.open("wb") as file:
-                file.write(buffer.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-            _sync_folder(self.path.parent)
+            replace_file(self.path, buffer.getbuffer())
         except OSError as error:
             raise CheckpointError(f"checkpoint {self.path} could not be written: {error.strerror}") from error
 
@@ -116,11 +110,3 @@ class CheckpointStore:
     def _refuse(self, outcome: str) -> Loaded:
         self.path.replace(self.path.with_suffix(".refused"))
         return Loaded(outcome, {}, {})
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,30 +18,19 @@ the same fingerprint and, written by the same Python, the same bytes.
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import os
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from agent.embedding.onnx_scan import has_external_data
+from agent.durable import replace_file
 from agent.embedding.spec import EmbedderSpec
 from agent.profile_archive import Archive, ArchiveError, pack
-from agent.profile_arrays import pack_arrays, unpack_arrays
-
-FORMAT = "offmap-profile"
-VERSION = 1
-MANIFEST, EMBEDDER, TOKENIZER, EXAMPLES = "manifest.json", "embedder.onnx", "tokenizer.json", "examples.json"
-
-_REFERENCE = re.compile(r"references/([a-z]{1,32})\.npz")
-_MOST_BYTES = {MANIFEST: 16 << 20, EMBEDDER: 2 << 30, TOKENIZER: 64 << 20, EXAMPLES: 256 << 20}
-_MOST_REFERENCE_BYTES = 512 << 20
+from agent.profile_members import Content, decode, encode, fingerprint
 
 
 class ProfileError(ValueError):
@@ -75,8 +64,8 @@ class Profile:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the manifest as it is written."""
-        return hashlib.sha256(_members(self)[MANIFEST]).hexdigest()
+        """SHA-256 (hex) of the manifest as it is, or would be, written."""
+        return fingerprint(encode(_content(self)))
 
 
 def write_profile(path: str | os.PathLike[str], profile: Profile) -> None:
@@ -87,20 +76,8 @@ def write_profile(path: str | os.PathLike[str], profile: Profile) -> None:
     ProfileError
         The profile cannot be stored, or the place not be written to.
     """
-    target = Path(path)
-    with _explained(target, "not written"):
-        data = pack(_members(profile))
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
-        _sync_folder(target.parent)
+    with _explained(Path(path)):
+        replace_file(Path(path), pack(encode(_content(profile))))
 
 
 def read_profile(path: str | os.PathLike[str], *, expected_fingerprint: str | None = None) -> Profile:
@@ -117,118 +94,28 @@ def read_profile(path: str | os.PathLike[str], *, expected_fingerprint: str | No
     ProfileError
         No such file, or a damaged, foreign, newer, hostile or other one than expected.
     """
-    source = Path(path)
-    with _explained(source, "copy it again, or fit it anew"), source.open("rb") as file:
-        archive = Archive(file, source.stat().st_size)
-        raw = archive.read(MANIFEST, _MOST_BYTES[MANIFEST])
-        manifest = _parsed_manifest(source, raw)
-        found = hashlib.sha256(raw).hexdigest()
+    with _explained(Path(path)), Path(path).open("rb") as file:
+        found, content = decode(Archive(file, os.fstat(file.fileno()).st_size))
         if expected_fingerprint is not None and found != expected_fingerprint.lower():
-            raise ProfileError(f"profile {path}: its fingerprint is {found}, but {expected_fingerprint} is pinned")
-        profile = _unpacked(manifest, _verified(archive, manifest["members"]))
-    profile.__dict__["fingerprint"] = found  # as cached_property would store it
+            problem = f"its fingerprint is {found}, but {expected_fingerprint} is pinned"
+            raise ArchiveError(problem, "use the profile that is meant, or pin this one")
+    profile = Profile(*content)
+    profile.__dict__["fingerprint"] = found  # where cached_property keeps it
     return profile
 
 
-def _members(profile: Profile) -> dict[str, bytes]:
-    """Return every member's bytes, the manifest among them."""
-    members = {f"references/{name}.npz": pack_arrays(arrays) for name, arrays in profile.references.items()}
-    members |= {EMBEDDER: profile.embedder_onnx, TOKENIZER: profile.tokenizer}
-    if profile.examples is not None:
-        members[EXAMPLES] = _json(profile.examples)
-    _check_content(members)
-    listed = {name: _listing(data) for name, data in members.items()}
-    head = {"format": FORMAT, "version": VERSION, "facts": profile.manifest, "members": listed}
-    return members | {MANIFEST: _json(head | {"embedder": profile.embedder_spec.to_dict()})}
-
-
-def _listing(data: bytes) -> dict[str, Any]:
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def _parsed_manifest(path: Path, raw: bytes) -> dict[str, Any]:
-    """Check the manifest's own form, the version first: of a newer one nothing else may be assumed."""
-    manifest = _from_json(MANIFEST, raw)
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ArchiveError("it is a zip file, but not an offmap profile")
-    version = manifest.get("version")
-    if isinstance(version, int) and version > VERSION:
-        raise ProfileError(f"profile {path} is of the newer format {version}, this is {VERSION}: update offmap")
-    shapes: dict[str, type] = {"version": int, "facts": dict, "members": dict, "embedder": dict}
-    for key, kind in shapes.items():
-        if not isinstance(manifest.get(key), kind):
-            raise ArchiveError(f"{MANIFEST}: `{key}` is missing or malformed")
-    if version != VERSION or len(manifest) != len(shapes) + 1:
-        raise ArchiveError(f"{MANIFEST} is not of format {VERSION}")
-    return manifest
-
-
-def _verified(archive: Archive, listed: Mapping[str, Any]) -> dict[str, bytes]:
-    """Read the members that the manifest lists, each with its hash checked; others must not be there."""
-    unlisted = sorted((archive.names - {MANIFEST}) ^ set(listed))
-    if unlisted:
-        raise ArchiveError(f"members and manifest disagree about {', '.join(unlisted)!r:.200}")
-    members = {}
-    for name, listing in listed.items():
-        most = _MOST_REFERENCE_BYTES if _REFERENCE.fullmatch(name) else _MOST_BYTES.get(name)
-        if most is None or name == MANIFEST:
-            raise ArchiveError(f"member {name!r:.80} does not belong into a profile")
-        members[name] = archive.read(name, most)
-        if listing != _listing(members[name]):
-            raise ArchiveError(f"{name} is not what {MANIFEST} says it is")
-    _check_content(members)
-    return members
-
-
-def _check_content(members: Mapping[str, bytes]) -> None:
-    """Check what holds for a profile to be written as for one that was read."""
-    for name in (EMBEDDER, TOKENIZER):
-        if name not in members:
-            raise ArchiveError(f"{name} is missing")
-    names = [name for name in members if name.startswith("references/")]
-    if not names or not all(_REFERENCE.fullmatch(name) for name in names):
-        raise ArchiveError(f"references must have names of a to z, and there must be one: {names!r:.200}")
-    if has_external_data(members[EMBEDDER]):
-        raise ArchiveError(f"{EMBEDDER} keeps a part of its weights outside the file")
-
-
-def _unpacked(manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> Profile:
-    arrays = {match[1]: unpack_arrays(members[name]) for name in members if (match := _REFERENCE.fullmatch(name))}
-    examples = _from_json(EXAMPLES, members[EXAMPLES]) if EXAMPLES in members else None
-    spec = EmbedderSpec.from_dict(manifest["embedder"])
-    return Profile(manifest["facts"], arrays, members[EMBEDDER], members[TOKENIZER], spec, examples)
-
-
-def _json(data: object) -> bytes:
-    try:
-        return json.dumps(data, sort_keys=True, allow_nan=False, ensure_ascii=False, indent=1).encode()
-    except (TypeError, ValueError) as error:
-        raise ArchiveError(f"facts and examples must be plain JSON data: {error}") from error
-
-
-def _from_json(name: str, data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ArchiveError(f"{name} is not JSON ({error})") from error
+def _content(profile: Profile) -> Content:
+    return Content(**{name: getattr(profile, name) for name in Content._fields})
 
 
 @contextmanager
-def _explained(path: Path, remedy: str) -> Iterator[None]:
+def _explained(path: Path) -> Iterator[None]:
     """Turn what went wrong into one message that names the file and what to do."""
     try:
         yield
-    except ProfileError:
-        raise
     except OSError as error:
         raise ProfileError(f"profile {path}: {error.strerror or error}") from error
+    except ArchiveError as error:
+        raise ProfileError(f"profile {path}: {error}; {error.remedy}") from error
     except ValueError as error:
-        raise ProfileError(f"profile {path}: {error}: {remedy}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        raise ProfileError(f"profile {path}: {error}; {ArchiveError.remedy}") from error

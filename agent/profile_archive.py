@@ -18,7 +18,13 @@ _MODE = 0o100644 << 16
 
 
 class ArchiveError(ValueError):
-    """The bytes are no zip file, or not one that is safe or complete."""
+    """The bytes are not a file that is whole, safe and understood; `remedy` says what to do."""
+
+    remedy = "copy it again, or fit it anew"
+
+    def __init__(self, problem: str, remedy: str = remedy) -> None:
+        super().__init__(problem)
+        self.remedy = remedy
 
 
 def pack(members: Mapping[str, bytes], stored: Iterable[str] = ()) -> bytes:

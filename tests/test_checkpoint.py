@@ -63,7 +63,7 @@ def test_another_schema_is_set_aside(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_last_one(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path, "a")
     store.save(POSITIONS, STATE)
-    store.path.with_suffix(".tmp").mkdir()  # in the way of the temporary file, for root too
+    store.path.with_name(f"{store.path.name}.tmp").mkdir()  # in the way of the temporary file, for root too
     with pytest.raises(CheckpointError, match="could not be written"):
         store.save({("chat", 0): 99}, STATE)
     assert store.load().positions == POSITIONS

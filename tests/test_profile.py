@@ -162,7 +162,7 @@ def test_garbage_is_refused(tmp_path_factory, content):
 
 def test_a_newer_version_is_named_even_when_its_members_are_unknown(path):
     rewrite(path, {"graph.bin": b"new"}, {"version": 2, "colour": "blue", "facts": None})
-    refused(path, "newer format 2, this is 1: update offmap")
+    refused(path, "newer format 2, this offmap reads 1; update offmap")
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "references/../x.npz", "references/A.npz", "notes.txt"])
