@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from detectors.interval import anytime_interval
 from rich.console import Console
 from rich.table import Table
 
 from agent.metric_table import BY_NAME
+from detectors.interval import anytime_interval
 
 if TYPE_CHECKING:
     from agent.tally import Histogram, Labels, Sample, Snapshot
@@ -119,6 +119,6 @@ def _table(found: list[Finding], alpha: float) -> Table:
         table.add_column(name, justify="right")
     for one in found:
         interval = f"{one.lower:.1%} – {one.upper:.1%}"
-        row = (f"{one.texts:,}", f"p ≤ {one.level:g}", f"{one.share:.1%}", interval, f"{one.level:.0%}")
+        row = (f"{one.texts:,}", f"p ≤ {one.level:g}", f"{one.share:.1%}", interval, f"{100 * one.level:g}%")
         table.add_row(one.side, one.stretch, *row, end_section=one.level == found[-1].level)
     return table
