@@ -37,6 +37,7 @@ def test_survives_json():
         ({"canary_bytes": "AAAA"}, "canary_bytes must hold"),
         ({"canary_bytes": "§"}, "not base64"),
         ({"canary_texts": [1]}, "canary_texts"),
+        ({"canary_texts": [], "canary_bytes": ""}, "canary_texts is empty"),
         ({"model": None}, "model must be str"),
     ],
 )

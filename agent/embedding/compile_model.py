@@ -26,8 +26,8 @@ MIN_COSINE = 0.9999
 """Below this cosine to sentence-transformers on any check text the fp32 graph counts as wrong."""
 
 REDUCE_RANGE = True
-"""Weights of 7 bits: on CPUs without VNNI the int8 kernels add products in 16 bits, which 8-bit weights can overflow, so
-that the same profile would score otherwise there. It costs about .001 of cosine and no time."""
+"""Weights of 7 bits. On CPUs without VNNI the int8 kernels add products in 16 bits, which 8-bit weights can overflow:
+the same profile would score otherwise there. It costs about .001 of cosine and no time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,8 @@ class EmbedderSpec:
 
         Examples
         --------
-        >>> spec = EmbedderSpec("m", 8, (2,), 256, (101,), (102,), 100, "mean", "none", 18)
+        >>> canary = {"canary_texts": ("a",), "canary_bytes": bytes(32)}
+        >>> spec = EmbedderSpec("m", 8, (2,), 256, (101,), (102,), 100, "mean", "none", 18, **canary)
         >>> EmbedderSpec.from_dict(spec.to_dict()) == spec
         True
         """
@@ -112,7 +113,7 @@ class EmbedderSpec:
         Raises
         ------
         SpecError
-            A field is missing, unknown, of another type or out of range.
+            A field is missing, unknown, of another type or out of range, or there is no canary text.
         """
         names = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(data, Mapping) or set(data) != names:
@@ -122,7 +123,10 @@ class EmbedderSpec:
             key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
         }
         values["canary_bytes"] = _decoded(values["canary_bytes"])
-        return cls(**values)
+        spec = cls(**values)
+        if not spec.canary_texts:
+            raise SpecError("embedder description: canary_texts is empty, so that no machine could be checked")
+        return spec
 
 
 def _decoded(text: object) -> bytes:
