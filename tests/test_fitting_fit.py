@@ -212,6 +212,12 @@ def test_an_output_that_cannot_be_written_is_told_before_the_work(where: str, tr
     assert not progress.steps
 
 
+def test_a_folder_without_permission_is_told_before_the_work(train: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(FitError, match="no permission to write"):
+        fit_profile(options(train))
+
+
 def test_the_limits_of_chunks_are_those_of_production(train: Path) -> None:
     settings = EmbeddingSettings()
     expected = {"prompt": settings.max_prompt_chunks, "response": settings.max_response_chunks}

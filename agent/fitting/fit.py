@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,6 +96,8 @@ def _check_output(path: Path) -> None:
         raise FitError(f"{path}: is a folder: name a file")
     if not path.absolute().parent.is_dir():
         raise FitError(f"{path}: cannot be written: there is no folder {path.parent}")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise FitError(f"{path}: cannot be written: no permission to write in {path.absolute().parent}")
 
 
 def _scan(options: FitOptions, paths: tuple[Path, ...], *, deduplicate: bool) -> _Data:
