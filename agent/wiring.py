@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from agent.board import Board
 from agent.checkpoint import CheckpointError, CheckpointStore
 from agent.embedding.runtime import CanaryError, EmbedderError, OnnxEmbedder
@@ -154,10 +156,21 @@ def _sides(settings: Settings, profile: Profile) -> dict[str, Side]:
     if embedding.score_responses:
         chunks["response"] = embedding.max_response_chunks
     return {
-        name: Side(name, Reference.from_arrays(profile.references[name]), most, windows)
+        name: Side(name, _reference(profile, name), most, windows)
         for name, most in chunks.items()
         if name in profile.references
     }
+
+
+def _reference(profile: Profile, name: str) -> Reference:
+    """Build one side's reference: the file's hashes say that it is whole, not that its arrays belong together."""
+    spec = profile.embedder_spec
+    try:
+        reference = Reference.from_arrays(profile.references[name])
+        reference.score(np.zeros((1, spec.n_layers, spec.dim), np.float32), np.zeros(1, np.int32), 1)
+    except (ValueError, IndexError) as error:
+        raise ProfileError(f"profile: the {name} reference does not fit: {error}; fit it anew") from error
+    return reference
 
 
 def _decode_options(settings: Settings, profile: Profile) -> DecodeOptions:

@@ -1,0 +1,32 @@
+"""A profile that is whole but does not hang together is told as a bad profile, not as a crash."""
+
+import dataclasses
+
+import pytest
+
+from agent.profile import read_profile, write_profile
+from agent.supervisor import KnownError
+from agent.wiring import _known_errors, _sides
+from config import load_settings
+from tests.small import small_profile, small_settings
+
+
+@pytest.mark.parametrize("change", ["missing", "shape", "layers"])
+def test_arrays_that_do_not_belong_together(tmp_path, change):
+    profile = read_profile(small_profile())
+    arrays = dict(profile.references["prompt"])
+    if change == "missing":
+        del arrays["maps"]
+    elif change == "shape":
+        arrays["radii"] = arrays["radii"][..., :-1]
+    else:
+        arrays = {name: values[1:] if name != "calibration" else values for name, values in arrays.items()}
+    path = tmp_path / "odd.offmap"
+    write_profile(path, dataclasses.replace(profile, references={"prompt": arrays}))
+    settings = load_settings(None, small_settings())
+    with pytest.raises(KnownError, match=r"the prompt reference does not fit: .*; fit it anew"), _known_errors():
+        _sides(settings, read_profile(path))
+
+
+def test_the_small_profile_fits():
+    assert set(_sides(load_settings(None, small_settings()), read_profile(small_profile()))) == {"prompt", "response"}
