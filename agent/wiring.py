@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from agent.assembly import build_pipeline
 from agent.board import Board
 from agent.checkpoint import CheckpointError, CheckpointStore
-from agent.embedding.runtime import CanaryError, EmbedderError, OnnxEmbedder
-from agent.intake import Clocks, Intake
+from agent.embedding.runtime import CanaryError, EmbedderError
+from agent.intake import Clocks
 from agent.logs import set_up_logging
-from agent.payloads import DecodeOptions, FieldMap, decode
-from agent.pipeline import Pipeline
 from agent.profile import Profile, ProfileError, read_profile
 from agent.replay import ReplayOutputs, ReplayResult, replay
 from agent.sampling import FractionControl, HashSampler
 from agent.server import MetricsServer
 from agent.service import Service, ServiceOptions
-from agent.side import Side, WindowSpec
 from agent.sources.files import FileSource
-from agent.sources.kafka import KafkaSource
 from agent.sources.kafka_options import KafkaOptions
+from agent.sources.kafka_source import KafkaSource
 from agent.supervisor import KnownError, supervise
-from config.durations import format_duration
-from detectors.reference import Reference
+from config import ConfigError, ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agent.records import PartitionListener, Source
+    from agent.pipeline import Pipeline
+    from agent.seams import PartitionListener, Source
     from config import Settings
 
+log = logging.getLogger(__name__)
+
+RELOAD_SECONDS = 5.0
+"""How often a configuration that cannot be used is read again."""
+
 MakeSource = Callable[["Settings", "PartitionListener"], "Source"]
-
-
-def build_pipeline(settings: Settings, profile: Profile, clocks: Clocks, sampler: HashSampler) -> Pipeline:
-    """Build the path that a message takes, from a profile and the settings."""
-    options = _decode_options(settings, profile)
-    embedder = OnnxEmbedder(
-        profile.embedder_onnx, profile.tokenizer, profile.embedder_spec, threads=settings.embedding.threads
-    )
-    intake = Intake(lambda record: decode(record, options), sampler, clocks)
-    return Pipeline(intake, embedder, _sides(settings, profile), clocks)
 
 
 def run_agent(settings: Settings, *, stay_up: bool = False, make_source: MakeSource | None = None) -> None:
@@ -80,6 +72,15 @@ def run_agent(settings: Settings, *, stay_up: bool = False, make_source: MakeSou
             supervise(work, board, stop, stay_up=stay_up)
     finally:
         server.close()
+
+
+def run_sidecar(load: Callable[[], Settings]) -> None:
+    """Run the agent as `run_agent` does, and stay up whatever is wrong, the configuration included.
+
+    A configuration that cannot be used is shown as `offmap_up 0` on the default port, and read again until it can.
+    """
+    if settings := _load_or_wait(load):
+        run_agent(settings, stay_up=True)
 
 
 def run_replay(
@@ -116,6 +117,26 @@ def kafka_source(settings: Settings, listener: PartitionListener) -> Source:
     return KafkaSource(KafkaOptions(**values), listener)
 
 
+def _load_or_wait(load: Callable[[], Settings]) -> Settings | None:
+    try:
+        return load()
+    except ConfigError as error:
+        set_up_logging("info", "json")
+        log.error("%s", error)  # noqa: TRY400 - the message says all; a trace would not help
+    board, default = Board(), ServerSettings()
+    board.down("bad_config")
+    server = MetricsServer(board, default.host, default.port)
+    try:
+        with _stopped_by_signals(0.0) as stop:
+            while not stop.wait(RELOAD_SECONDS):
+                board.beat()
+                with suppress(ConfigError):
+                    return load()
+    finally:
+        server.close()
+    return None
+
+
 def _worker(settings: Settings, board: Board, make_source: MakeSource) -> Callable[[threading.Event], None]:
     def work(stop: threading.Event) -> None:
         with _known_errors():
@@ -143,43 +164,6 @@ def _show_profile(board: Board, profile: Profile, pipeline: Pipeline) -> None:
 
 def _profile(settings: Settings) -> Profile:
     return read_profile(settings.profile.path, expected_fingerprint=settings.profile.fingerprint)
-
-
-def _sides(settings: Settings, profile: Profile) -> dict[str, Side]:
-    windows = WindowSpec(
-        {format_duration(length): length for length in settings.windows.lengths},
-        settings.windows.levels,
-        settings.windows.alpha,
-    )
-    embedding = settings.embedding
-    chunks = {"prompt": embedding.max_prompt_chunks}
-    if embedding.score_responses:
-        chunks["response"] = embedding.max_response_chunks
-    return {
-        name: Side(name, _reference(profile, name), most, windows)
-        for name, most in chunks.items()
-        if name in profile.references
-    }
-
-
-def _reference(profile: Profile, name: str) -> Reference:
-    """Build one side's reference: the file's hashes say that it is whole, not that its arrays belong together."""
-    spec = profile.embedder_spec
-    try:
-        reference = Reference.from_arrays(profile.references[name])
-        reference.score(np.zeros((1, spec.n_layers, spec.dim), np.float32), np.zeros(1, np.int32), 1)
-    except (ValueError, IndexError) as error:
-        raise ProfileError(f"profile: the {name} reference does not fit: {error}; fit it anew") from error
-    return reference
-
-
-def _decode_options(settings: Settings, profile: Profile) -> DecodeOptions:
-    payload = settings.payload
-    fields = FieldMap(
-        payload.prompt_field, payload.response_field, payload.id_field, payload.time_field, payload.model_field
-    )
-    which = payload.prompt_part or str(profile.manifest.get("prompt_part", "last_user"))
-    return DecodeOptions(fields, which, payload.max_message_bytes)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from agent.pipeline import Pipeline
 from agent.records import Partition
 from agent.sampling import HashSampler
 from agent.service import SLICE_RECORDS
-from agent.sources.kafka import KafkaSource
 from agent.sources.kafka_options import KafkaOptions
+from agent.sources.kafka_source import KafkaSource
 from benchmarks.table import Row
 from tests.fakes import FakeEmbedder
 from tests.kafka_broker import Broker, running_broker

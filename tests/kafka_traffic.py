@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from kafka import KafkaProducer
 
 from agent.records import Partition, Positions, Record
-from agent.sources.kafka import KafkaSource
 from agent.sources.kafka_options import KafkaOptions
+from agent.sources.kafka_source import KafkaSource
 
 if TYPE_CHECKING:
     from tests.kafka_broker import Broker

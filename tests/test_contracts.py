@@ -24,6 +24,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOU
 # Foreign library → the files that may import it. A row whose library nobody imports there fails: then it can go.
 DOORS = {
     "huggingface_hub": "agent/embedding/compile*.py",
+    "kafka": "agent/sources/kafka.py",
     "onnx": "agent/embedding/compile*.py",
     "onnxruntime": "agent/embedding/*.py",
     "orjson": "agent/payloads/jsontext.py",
@@ -38,7 +39,7 @@ DOORS = {
     "transformers": "agent/embedding/compile*.py",
     "typer": "agent/cli*.py",
     "yaml": "config/yamlfile.py",
-    "zstandard": "agent/sources/lines.py",
+    "zstandard": "agent/sources/lines.py agent/payloads/compression.py",
     "numpy": "agent/*.py detectors/*.py",  # plain arrays are the common language
 }
 STANDARD = set(sys.stdlib_module_names) | {"_typeshed"}

@@ -110,7 +110,7 @@ def test_added_partitions_are_read_even_where_the_client_forgets_them(broker, mo
         with broker.admin() as admin:
             admin.create_partitions({topic: NewPartitions(3)})
         produce(broker, topic, [b"0", b"1", b"2"])
-        member.source._consumer._client.cluster.request_update()  # instead of waiting for a minute
+        member.source._client._consumer._client.cluster.request_update()  # instead of waiting for a minute
         member.poll_until(lambda: len(member.records) >= 3, 40)
         assert member.owned == {(topic, 0), (topic, 1), (topic, 2)}
         assert sorted(member.values()) == [b"0", b"1", b"2"]

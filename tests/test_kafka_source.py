@@ -157,13 +157,13 @@ def test_any_exception_makes_a_new_client_that_goes_on(broker, monkeypatch):
     produce(broker, topic, numbered(100))
     with Member(broker, topic, max_poll_records=10) as member:
         member.poll_until(lambda: len(member.records) >= 30)
-        broken = member.source._consumer
+        broken = member.source._client._consumer
         monkeypatch.setattr(broken, "poll", lambda _ms: 1 / 0)
         member.poll()
         assert member.source.status == "poll_failed"
         assert member.told[-1][0] == "revoked"
         assert sorted(member.read(100)) == sorted(numbered(100))
-        assert member.source._consumer is not broken
+        assert member.source._client._consumer is not broken
         assert broken._closed
 
 

@@ -1,16 +1,15 @@
-"""Kafka as a source: the only door to kafka-python, whose sharp edges are all handled here.
+"""The only door to kafka-python, whose sharp edges are all handled here; when to use it is `kafka_source`'s affair.
 
-What is done, and why (each measured against a real broker): the client is polled for a second and never for less,
-because a group's leader whose poll ends between two steps of a rebalance keeps its old partitions for ever; after any
-exception out of a poll the client is thrown away, because its next poll may never return; a wrong password is told from
-the client's log, because nothing else tells it; every call that could block has a time limit.
+Each of these was measured against a real broker: the client is polled for a second and never for less, because a
+group's leader whose poll ends between two steps of a rebalance keeps its old partitions for ever; every call that could
+block has a time limit; what the client knows already is read from its insides, because its own methods ask the broker
+for it and wait.
 """
 
 from __future__ import annotations
 
 import logging
 import ssl
-import time
 from typing import TYPE_CHECKING, Any
 
 from kafka import KafkaConsumer
@@ -20,84 +19,59 @@ from kafka.errors import AuthorizationError, KafkaError, NoBrokersAvailable
 from kafka.record.util import crc32c_c
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from agent.records import Batch, Record
+from agent.records import Record
 from agent.sources.errors import SourceError
-from agent.sources.kafka_health import STATUSES, Backoff, ClientLog
-from agent.sources.share import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from agent.records import Partition, PartitionListener
+    from agent.records import Partition, Positions
     from agent.sources.kafka_options import KafkaOptions
+    from agent.sources.share import Share
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 1000
 CALL_MS = 2000
 """Longest that a commit, or the question what is committed, may take."""
-LOOK_SECONDS = 1.0
-STUCK_LOOKS = 5
 
 
-class KafkaSource:
-    """Records of a consumer group's share of some topics.
-
-    Never raises for a broker: it stays alive, says why in `status`, and tries again. As long as this object lives it
-    gives no record twice, unless another member of the group had the partition in between and its commit was lost.
+class KafkaClient(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One member of a consumer group, from its start to its first failure.
 
     Parameters
     ----------
     options : KafkaOptions
-    listener : PartitionListener
-        Called on the thread that polls. What it raises comes out of `poll`.
+    share : Share
+        Told when partitions come and go.
 
     Attributes
     ----------
-    status : str
-        One of `kafka_health.STATUSES`.
-    last_poll : float
-        When the client last came back from a poll, in monotonic seconds: another thread may see here that it hangs.
+    crash : Exception or None
+        What `share` raised when it was told: the client swallows that, so it is kept here.
 
     Raises
     ------
-    SourceError
-        Where a package is missing that some producer's messages need.
+    Exception
+        Of many kinds, two seconds later where no broker answers: see `blame`.
     """
 
-    def __init__(self, options: KafkaOptions, listener: PartitionListener) -> None:
-        assert_codecs()
-        self.status = "starting"
-        self.last_poll = time.monotonic()
-        self._options = options
-        self._client_log = ClientLog()
-        self._backoff = Backoff()
-        self._share = Share(listener)
-        self._consumer: Any = None
-        self._partitions = _Partitions(None, self._share)
-        self._lag: Mapping[Partition, int] = {}
-        self._looked = 0.0
-        self._stuck = 0
-        self._failed_at: tuple[Partition, int] | None = None
+    def __init__(self, options: KafkaOptions, share: Share) -> None:
+        self.crash: Exception | None = None
+        self._trouble: KafkaError | None = None
+        self._share = share
+        self._consumer = KafkaConsumer(**options.client_settings())
+        self._consumer.subscribe(topics=options.topics, pattern=options.full_pattern(), listener=self)
 
-    def poll(self) -> Batch:
-        """Return what has come: after a second at most, after two where no broker answers."""
-        if self._consumer is None and not self._connect():
-            return Batch(())
-        try:
-            records = self._poll()
-        except Exception as error:  # whatever it is, this client cannot be trusted any more
-            records = self._renew(error)
-        finally:
-            self.last_poll = time.monotonic()
-        if self._partitions.crash is not None:
-            raise self._partitions.crash
-        return Batch(records)
+    def poll(self) -> dict[Partition, list[Record]]:
+        """Wait a second at most for records. After any exception from here the client must not be polled again."""
+        fetched = self._consumer.poll(POLL_MS)
+        if self._trouble is not None:
+            raise self._trouble
+        return {(key.topic, key.partition): list(map(_record, messages)) for key, messages in fetched.items()}
 
-    def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Commit what is assigned of `positions`; where that fails, the records come again and are dropped."""
-        if self._consumer is None:
-            return
+    def commit(self, positions: Positions) -> None:
+        """Commit what is assigned of `positions`; where that fails, the records come again."""
         assigned = self._consumer.assignment()
         offsets = {TopicPartition(*key): OffsetAndMetadata(at, "", -1) for key, at in positions.items()}
         if mine := {key: at for key, at in offsets.items() if key in assigned}:
@@ -106,151 +80,78 @@ class KafkaSource:
             except KafkaError as error:
                 log.warning("positions not committed: %s", type(error).__name__)
 
-    def lag(self) -> Mapping[Partition, int]:
-        """Return the records between each position and the end of the partition, as of the last poll."""
-        return self._lag
-
-    def close(self) -> None:
-        """Leave the group."""
-        self._client_log.close()
-        self._drop_client()
-
-    def _connect(self) -> bool:
-        if not self._backoff.wait(POLL_MS / 1000):
-            return False
-        options = self._options
-        try:
-            consumer = KafkaConsumer(**options.client_settings())
-            partitions = _Partitions(consumer, self._share)
-            consumer.subscribe(topics=options.topics, pattern=options.full_pattern(), listener=partitions)
-        except Exception as error:  # a missing PEM file, too, may still be put there
-            self._fail(error)
-            return False
-        finally:
-            self.last_poll = time.monotonic()
-        self._consumer, self._partitions = consumer, partitions
-        return True
-
-    def _poll(self) -> list[Record]:
-        fetched = self._consumer.poll(POLL_MS)
-        if self._partitions.trouble is not None:
-            raise self._partitions.trouble
-        self._look()
-        if not fetched:
-            return []
-        records = {(key.topic, key.partition): list(map(_record, messages)) for key, messages in fetched.items()}
-        return self._share.take(records, self._partitions)
-
-    def _renew(self, error: Exception) -> list[Record]:
-        """Throw the client away; the next one goes on from our own positions.
-
-        Where the client fails for the second time at the same batch, the rest of that batch is passed over.
-        """
-        self._fail(error)
-        before, self._failed_at = self._failed_at, _unreadable(error)
-        unreadable = [self._share.give_up(*before)] if before is not None and before == self._failed_at else []
-        self._share.release(_keys(self._consumer.assignment()), owned=_in_group(self._consumer))
-        self._drop_client()
-        return unreadable
-
-    def _fail(self, error: Exception) -> None:
-        before, self.status = self.status, self._blame(error)
-        delay = self._backoff.failed(time.monotonic())
-        if self.status != before or delay < Backoff.LONGEST:
-            # a client's or a broker's own words only: any other text might hold a piece of a message
-            words = error if isinstance(error, KafkaError | OSError) else type(error).__name__
-            what = STATUSES[self.status]
-            log.warning(
-                "%s: %s (%s); next try in %.1f s", ", ".join(self._options.bootstrap_servers), what, words, delay
-            )
-
-    def _blame(self, error: Exception) -> str:
-        if self._client_log.refused:
-            return "broker_authentication"
-        if isinstance(error, NoBrokersAvailable):
-            return "broker_unreachable"
-        if isinstance(error, ssl.SSLError | FileNotFoundError | PermissionError):
-            return "broker_tls"
-        return "broker_forbidden" if isinstance(error, AuthorizationError) else "poll_failed"
-
-    def _drop_client(self) -> None:
-        consumer, self._consumer, self._lag = self._consumer, None, {}
-        self._stuck = 0
-        if consumer is not None:
-            try:
-                consumer.close(autocommit=False, timeout_ms=1000)
-            except Exception as error:
-                log.warning("Kafka: the client did not close cleanly: %s", type(error).__name__)
-
-    def _look(self) -> None:
-        """Once a second: lag, status, and whether the client has lost its way in a rebalance."""
-        now = time.monotonic()
-        if now - self._looked < LOOK_SECONDS:
-            return
-        self._looked = now
-        self._lag = _lag(self._consumer)
-        before, self.status = self.status, self._judge()
-        if self.status != before:
-            log.log(logging.INFO if self.status == "ok" else logging.WARNING, "Kafka: %s", STATUSES[self.status])
-        self._stuck = self._stuck + 1 if self._share.between and _in_group(self._consumer) else 0
-        if self._stuck > STUCK_LOOKS:
-            raise KafkaError("the group was joined, but the client forgot its new partitions")
-
-    def _judge(self) -> str:
-        client = self._consumer._client  # noqa: SLF001
-        if not any(client.connected(broker.nodeId) for broker in client.cluster.brokers()):
-            return "broker_authentication" if self._client_log.refused else "broker_unreachable"
-        topics = self._consumer.subscription()
-        if not topics or not all(client.cluster.partitions_for_topic(topic) for topic in topics):
-            client.cluster.request_update()  # does not block; else a new topic would be noticed after a minute
-            return "topic_missing"
-        if self._share.between or not _in_group(self._consumer):
-            return "starting"
-        return "ok" if self._consumer.assignment() else "no_partitions"
-
-
-class _Partitions(ConsumerRebalanceListener):  # type: ignore[misc]
-    """The client's word on partitions, carried to our share, and back.
-
-    The client swallows what is raised in its callbacks, so it is kept here: `trouble` with the broker, or a `crash` of
-    our own listener.
-    """
-
-    def __init__(self, consumer: Any, share: Share) -> None:
-        self.consumer = consumer
-        self.crash: Exception | None = None
-        self.trouble: KafkaError | None = None
-        self._share = share
-
-    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        self._guarded(lambda: self._share.release(_keys(revoked), owned=_in_group(self.consumer)))
-
-    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        self._guarded(lambda: self._share.assign(_keys(assigned), self))
-
     def committed(self, key: Partition) -> int | None:
-        offset: int | None = self.consumer.committed(TopicPartition(*key), timeout_ms=CALL_MS)
+        """Return the group's committed position."""
+        offset: int | None = self._consumer.committed(TopicPartition(*key), timeout_ms=CALL_MS)
         return offset
 
     def end(self, key: Partition) -> int | None:
-        end: int | None = self.consumer.highwater(TopicPartition(*key))
+        """Return the offset behind the last record, if it is known."""
+        end: int | None = self._consumer.highwater(TopicPartition(*key))
         return end
 
     def seek(self, key: Partition, offset: int) -> None:
-        self.consumer.seek(TopicPartition(*key), offset)
+        """Read from `offset` on."""
+        self._consumer.seek(TopicPartition(*key), offset)
+
+    def assignment(self) -> list[Partition]:
+        """Return the partitions that the client takes for its own."""
+        return _keys(self._consumer.assignment())
+
+    def in_group(self) -> bool:
+        """Whether the group counts us in, and no rebalance is under way."""
+        return self._consumer._coordinator.generation_if_stable() is not None  # noqa: SLF001
+
+    def connected(self) -> bool:
+        """Whether any broker is."""
+        client = self._consumer._client  # noqa: SLF001
+        return any(client.connected(broker.nodeId) for broker in client.cluster.brokers())
+
+    def topic_missing(self) -> bool:
+        """Whether a topic that is asked for, or any that the pattern matches, is not there; if so, look again soon."""
+        cluster = self._consumer._client.cluster  # noqa: SLF001
+        topics = self._consumer.subscription()
+        if topics and all(cluster.partitions_for_topic(topic) for topic in topics):
+            return False
+        cluster.request_update()  # does not block; of itself the client would look again after a minute
+        return True
+
+    def lag(self) -> dict[Partition, int]:
+        """Return the records between each position and the end of the partition, where that is known."""
+        states = self._consumer._subscription.assignment.items()  # noqa: SLF001
+        return {
+            (key.topic, key.partition): max(0, state.highwater - state.position.offset)
+            for key, state in list(states)
+            if state.highwater is not None and state.position is not None
+        }
+
+    def close(self) -> None:
+        """Leave the group."""
+        try:
+            self._consumer.close(autocommit=False, timeout_ms=1000)
+        except Exception as error:  # it is gone either way
+            log.warning("the client did not close cleanly: %s", type(error).__name__)
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Take the client's word that a rebalance begins, or that one has passed without us."""
+        self._guarded(lambda: self._share.release(_keys(revoked), owned=self.in_group()))
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Take the client's word that a rebalance has ended."""
+        self._guarded(lambda: self._share.assign(_keys(assigned), self))
 
     def _guarded(self, action: Callable[[], None]) -> None:
         try:
             action()
         except KafkaError as error:
-            self.trouble = error
-        except Exception as error:  # the client would log it and go on
+            self._trouble = error
+        except Exception as error:
             self.crash = error
 
 
 def assert_codecs() -> None:
     """Raise SourceError if a compression that producers use could not be read, or checksums only at a crawl."""
-    there = {
+    there: Mapping[str, bool] = {
         "gzip": has_gzip(),
         "python-snappy": has_snappy(),
         "lz4": has_lz4(),
@@ -261,37 +162,18 @@ def assert_codecs() -> None:
         raise SourceError(f"Kafka cannot be read without {', '.join(missing)}: install offmap with its dependencies")
 
 
-def _record(message: Any) -> Record:
-    return Record(
-        message.topic,
-        message.partition,
-        message.offset,
-        message.value,
-        message.key,
-        message.headers,
-        message.timestamp / 1000 if message.timestamp >= 0 else None,
-    )
+def blame(error: Exception) -> tuple[str, str]:
+    """Return the status that an error from the client stands for, and what may be logged of it."""
+    # a client's or a broker's own words only: any other text might hold a piece of a message
+    words = str(error) if isinstance(error, KafkaError | OSError) else type(error).__name__
+    if isinstance(error, NoBrokersAvailable):
+        return "broker_unreachable", words
+    if isinstance(error, ssl.SSLError | FileNotFoundError | PermissionError):
+        return "broker_tls", words
+    return "broker_forbidden" if isinstance(error, AuthorizationError) else "poll_failed", words
 
 
-def _keys(partitions: Iterable[TopicPartition]) -> list[Partition]:
-    return [(each.topic, each.partition) for each in partitions]
-
-
-def _in_group(consumer: Any) -> bool:
-    return consumer._coordinator.generation_if_stable() is not None  # noqa: SLF001
-
-
-def _lag(consumer: Any) -> dict[Partition, int]:
-    """Read what the client knows already: its own methods would ask the broker, and wait."""
-    states = consumer._subscription.assignment.items()  # noqa: SLF001
-    return {
-        (key.topic, key.partition): max(0, state.highwater - state.position.offset)
-        for key, state in list(states)
-        if state.highwater is not None and state.position is not None
-    }
-
-
-def _unreadable(error: Exception) -> tuple[Partition, int] | None:
+def unreadable(error: Exception) -> tuple[Partition, int] | None:
     """Return the last offset of the batch that the client was unpacking when it failed, if it was unpacking any.
 
     The client keeps this nowhere but in its own frame. Behind the record that it cannot read it reaches nothing of the
@@ -304,3 +186,12 @@ def _unreadable(error: Exception) -> tuple[Partition, int] | None:
         return None
     batch, partition = trace.tb_frame.f_locals.get("batch"), trace.tb_frame.f_locals["tp"]
     return batch and ((partition.topic, partition.partition), batch.next_offset - 1)
+
+
+def _record(message: Any) -> Record:
+    time = message.timestamp / 1000 if message.timestamp >= 0 else None
+    return Record(message.topic, message.partition, message.offset, message.value, message.key, message.headers, time)
+
+
+def _keys(partitions: Iterable[TopicPartition]) -> list[Partition]:
+    return [(each.topic, each.partition) for each in partitions]

@@ -10,7 +10,8 @@ from agent.records import Record
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from agent.records import Partition, PartitionListener, Positions
+    from agent.records import Partition, Positions
+    from agent.seams import PartitionListener
 
 log = logging.getLogger(__name__)
 
