@@ -14,7 +14,7 @@ from agent.records import Exchange, Record
 from detectors.interval import anytime_interval
 
 HERE = Path(__file__).parent
-LEVEL = 0.05
+LEVEL, HALF = 0.05, 0.5
 
 
 class Part(NamedTuple):
@@ -27,51 +27,61 @@ class Part(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many records were read, prompts scored, and of these how many have p ≤ LEVEL."""
+    """How many records were read, prompts scored, and of these how many have p ≤ LEVEL and p ≤ HALF."""
 
     records: int
     scored: int
     uncovered: int
+    half: int
 
     def since(self, before: "Count") -> "Count":
         """Return what was counted after `before`."""
         return Count(*(now - then for now, then in zip(self, before, strict=True)))
 
 
-NOTHING = Count(0, 0, 0)
+NOTHING = Count(0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The share of a part's prompts that lies off the map.
-
-    A share of LEVEL has p ≤ LEVEL where nothing is strange, so of a share s that has it (s − LEVEL)/(1 − LEVEL) is off
-    the map: somewhat less than the truth where some strange prompts look familiar.
-    """
+    """What the p-values of a part's prompts say."""
 
     part: Part
     count: Count
 
     @property
-    def share(self) -> float:
-        """Share of the scored prompts with p ≤ LEVEL."""
-        return self.count.uncovered / self.count.scored
+    def uncovered(self) -> tuple[float, float, float]:
+        """The share with p ≤ LEVEL, and its 95 % interval; LEVEL where production is like training."""
+        return _share(self.count.uncovered, self.count.scored)
 
     @property
-    def off_the_map(self) -> tuple[float, float, float]:
-        """The share off the map, and its lower and upper 95 % bound."""
-        lower, upper = anytime_interval(self.count.uncovered, self.count.scored - self.count.uncovered)
-        estimate, low, high = (max(0.0, (s - LEVEL) / (1 - LEVEL)) for s in (self.share, float(lower), float(upper)))
-        return estimate, low, high
+    def new(self) -> tuple[float, float, float]:
+        """The share that does not come from the training distribution, and its 95 % interval.
+
+        Half of what does come from it has p ≤ ½, and nearly all of what does not: of a share s with p ≤ ½, (s − ½)/½
+        is new (Storey, A direct approach to false discovery rates, 2002).
+        """
+        estimate, lower, upper = (max(0.0, (s - HALF) / (1 - HALF)) for s in _share(self.count.half, self.count.scored))
+        return estimate, lower, upper
 
     def __str__(self) -> str:
-        """One line for people."""
-        share, lower, upper = self.off_the_map
-        verdict = "inside" if lower <= self.part.truth <= upper else "OUTSIDE"
+        """Two lines for people."""
+        uncovered, new = self.uncovered, self.new
+        verdict = "inside" if new[1] <= self.part.truth <= new[2] else "OUTSIDE"
         return (
-            f"{self.part.name:<24} {self.count.scored:>6,} prompts, {self.share:6.1%} with p ≤ {LEVEL:g} "
-            f"→ off the map {share:6.1%} [{lower:5.1%}, {upper:5.1%}]   truth {self.part.truth:5.1%}: {verdict}"
+            f"{self.part.name}: {self.count.scored:,} prompts\n"
+            f"  uncovered (p ≤ {LEVEL:g})  {_words(uncovered)}   {LEVEL:.0%} would be chance\n"
+            f"  so new              {_words(new)}   truth {self.part.truth:.1%}: {verdict}"
         )
+
+
+def _share(hits: int, n: int) -> tuple[float, float, float]:
+    lower, upper = anytime_interval(hits, n - hits)
+    return hits / n, float(lower), float(upper)
+
+
+def _words(share: tuple[float, float, float]) -> str:
+    return f"{share[0]:5.1%} [{share[1]:5.1%}, {share[2]:5.1%}]"
 
 
 def split_traffic(folder: Path) -> list[Part]:
@@ -101,8 +111,10 @@ def read_count(url: str) -> Count:
         samples = dict(_samples(answer.read().decode()))
     records = sum(value for series, value in samples.items() if series.startswith("offmap_records_total{"))
     scored = samples.get('offmap_p_value_count{side="prompt"}', 0)
-    uncovered = samples.get(f'offmap_p_value_bucket{{le="{LEVEL}",side="prompt"}}', 0)
-    return Count(int(records), int(scored), int(uncovered))
+    uncovered, half = (
+        samples.get(f'offmap_p_value_bucket{{le="{level}",side="prompt"}}', 0) for level in (LEVEL, HALF)
+    )
+    return Count(int(records), int(scored), int(uncovered), int(half))
 
 
 def _samples(text: str) -> Iterator[tuple[str, float]]:
