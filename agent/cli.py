@@ -57,10 +57,13 @@ def run(
     ] = False,
 ) -> None:
     """Read Kafka, score, and serve /metrics until told to stop."""
-    from agent.wiring import run_agent  # noqa: PLC0415
+    from agent.wiring import run_agent, run_sidecar  # noqa: PLC0415
     from config import load_settings  # noqa: PLC0415
 
-    run_agent(load_settings(config, needs=("kafka",)), stay_up=stay_up)
+    if stay_up:
+        run_sidecar(lambda: load_settings(config, needs=("kafka",)))
+    else:
+        run_agent(load_settings(config, needs=("kafka",)))
 
 
 @app.command()

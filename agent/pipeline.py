@@ -13,7 +13,8 @@ from agent.tally import Labels, Sample, Snapshot, State, Tally
 
 if TYPE_CHECKING:
     from agent.intake import Clocks, Intake, Item
-    from agent.records import Embedder, Record
+    from agent.records import Record
+    from agent.seams import Embedder
     from agent.side import Side, SideScores
 
 SIDES = ("prompt", "response")

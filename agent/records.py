@@ -1,10 +1,10 @@
-"""The plain data that travels through the agent, and the seams between its parts."""
+"""The plain data that travels through the agent."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -136,39 +136,6 @@ class Batch(NamedTuple):
     end: bool = False
 
 
-class PartitionListener(Protocol):
-    """Told by a source when partitions come and go; called on the thread that polls."""
-
-    def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
-        """Return the positions the checkpoint knows; the source starts at the later of these and the committed."""
-
-    def revoked(self, partitions: Collection[Partition]) -> None:
-        """Checkpoint, commit, forget: called while the partitions are still owned."""
-
-    def lost(self, partitions: Collection[Partition]) -> None:
-        """Forget: somebody else owns them already, so nothing may be committed."""
-
-
-class Source(Protocol):
-    """Where records come from. `poll` blocks for about a second at most."""
-
-    @property
-    def status(self) -> str:
-        """Say why nothing comes: one of `agent.board.DOWN_REASONS`; or `ok`, or `no_partitions` for standing by."""
-
-    def poll(self) -> Batch:
-        """Return what has come since the last call."""
-
-    def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Tell the broker how far the durable state reaches; a file has nobody to tell."""
-
-    def lag(self) -> Mapping[Partition, int]:
-        """Return the records between position and end, per assigned partition; of unknown end: absent."""
-
-    def close(self) -> None:
-        """Give everything back; commits nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """m chunks of n texts, embedded.
@@ -190,26 +157,3 @@ class Encoded:
     tokens: npt.NDArray[np.int32]
     owner: npt.NDArray[np.int32]
     truncated: npt.NDArray[np.bool_]
-
-
-class Embedder(Protocol):
-    """Text to vectors. The same text gives the same bits, whatever stands beside it."""
-
-    @property
-    def fingerprint(self) -> str:
-        """What decides the bits of a vector, as a hex digest."""
-
-    @property
-    def dim(self) -> int:
-        """Length of a vector."""
-
-    @property
-    def n_layers(self) -> int:
-        """Layers a text gives: the tapped ones and the last."""
-
-    @property
-    def canary_deviation(self) -> float | None:
-        """Largest 1 − cosine of the profile's canary texts to their recorded vectors; None without any."""
-
-    def encode(self, texts: Sequence[str], max_chunks: int) -> Encoded:
-        """Embed each text in at most so many chunks; what lies behind them is left out and said in `truncated`."""

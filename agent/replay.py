@@ -15,7 +15,7 @@ from agent.service import Service, ServiceOptions
 
 if TYPE_CHECKING:
     from agent.pipeline import Pipeline, ScoreRow
-    from agent.records import Source
+    from agent.seams import Source
     from agent.tally import Snapshot
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent.checkpoint import CheckpointError
-from agent.sampling import Observed
+from agent.effort import Effort
 
 if TYPE_CHECKING:
     from threading import Event
 
     from agent.board import Board
     from agent.checkpoint import CheckpointStore
-    from agent.pipeline import BatchReport, Pipeline, ScoreRow
-    from agent.records import Partition, Positions, Record, Source
+    from agent.pipeline import Pipeline, ScoreRow
+    from agent.records import Partition, Positions, Record
     from agent.sampling import FractionControl
+    from agent.seams import Source
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Service:
         self._options = options
         self._owned: set[Partition] = set()
         self._source: Source | None = None
-        self._effort = _Effort(time.monotonic())
+        self._effort = Effort(time.monotonic())
         self._saved: Positions | None = None
         self._durable = True
 
@@ -171,37 +172,6 @@ class Service:
 
     def _publish(self) -> None:
         self._board.snapshot = self._pipeline.evaluate()
-
-
-@dataclass(slots=True)
-class _Effort:
-    """What was done since the last tick, and the lags at that tick."""
-
-    since: float
-    lags: Mapping[Partition, int] = field(default_factory=dict)
-    records: int = 0
-    kept: int = 0
-    read_seconds: float = 0.0
-    full_seconds: float = 0.0
-
-    def add(self, report: BatchReport) -> None:
-        self.records += report.records
-        self.kept += report.kept
-        self.read_seconds += report.read_seconds
-        self.full_seconds += report.full_seconds
-
-    def close(self, now: float, lags: Mapping[Partition, int]) -> tuple[Observed, _Effort]:
-        seen = Observed(
-            seconds=now - self.since,
-            records=self.records,
-            lag=sum(lags.values()),
-            # of partitions known at both ends only: the backlog that a new one brings did not arrive just now
-            lag_change=sum(lag - self.lags[key] for key, lag in lags.items() if key in self.lags),
-            kept=self.kept,
-            read_seconds=self.read_seconds,
-            full_seconds=self.full_seconds,
-        )
-        return seen, _Effort(now, dict(lags))
 
 
 def _slices(records: Sequence[Record]) -> Iterator[list[Record]]:

@@ -70,13 +70,16 @@ class PayloadSettings(Section):
 class EmbeddingSettings(Section):
     """What embedding may cost."""
 
-    max_prompt_chunks: int = Field(
-        default=6,
+    max_prompt_chunks: int | None = Field(
+        default=None,
         ge=1,
         le=64,
-        description="Chunks that a long prompt is read in, evenly spaced; the rest is left out and counted.",
+        description=(
+            "Chunks that a long prompt is read in, evenly spaced; the rest is left out and counted. Unset: as the "
+            "profile was fitted (recommended: its p-values hold for that)."
+        ),
     )
-    max_response_chunks: int = Field(default=2, ge=1, le=64, description="The same for a response.")
+    max_response_chunks: int | None = Field(default=None, ge=1, le=64, description="The same for a response.")
     threads: int | None = Field(
         default=None,
         ge=1,

@@ -27,8 +27,8 @@ def problems(content: object, tmp_path: Path, **more: object) -> list[str]:
 def test_defaults_are_those_of_the_reference() -> None:
     settings = load_settings(overrides=MINIMAL, environ={})
     assert settings.kafka is None
-    assert settings.embedding.max_prompt_chunks == 6
-    assert settings.embedding.max_response_chunks == 2
+    assert settings.embedding.max_prompt_chunks is None
+    assert settings.embedding.max_response_chunks is None
     assert settings.windows.levels == (0.01, 0.05, 0.1)
     assert settings.payload.prompt_part is None
 

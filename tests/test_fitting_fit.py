@@ -12,7 +12,6 @@ from agent.fitting.fit import FEWEST_HELD_OUT, fit_profile
 from agent.fitting.options import FitOptions, Silent
 from agent.fitting.rows import RowFields
 from agent.profile import read_profile
-from config import EmbeddingSettings
 from detectors.reference import Reference
 from tests.fitting import letters_model  # noqa: F401  a fixture
 from tests.models import tiny_transformer
@@ -216,12 +215,6 @@ def test_a_folder_without_permission_is_told_before_the_work(train: Path, monkey
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
     with pytest.raises(FitError, match="no permission to write"):
         fit_profile(options(train))
-
-
-def test_the_limits_of_chunks_are_those_of_production(train: Path) -> None:
-    settings = EmbeddingSettings()
-    expected = {"prompt": settings.max_prompt_chunks, "response": settings.max_response_chunks}
-    assert options(train).max_chunks == expected
 
 
 @pytest.mark.model

@@ -14,7 +14,7 @@ from agent.profile import read_profile
 from agent.records import Record
 from agent.sampling import HashSampler
 from agent.tally import Histogram
-from agent.wiring import build_pipeline
+from agent.assembly import build_pipeline
 from config import load_settings
 from tests.small import ODD, sentences, small_profile, small_settings
 

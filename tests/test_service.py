@@ -19,7 +19,7 @@ from agent.records import Record
 from agent.sampling import HashSampler
 from agent.server import MetricsServer
 from agent.service import Service, ServiceOptions
-from agent.wiring import build_pipeline
+from agent.assembly import build_pipeline
 from config import load_settings
 from tests.fakes import ListSource
 from tests.small import sentences, small_profile, small_settings

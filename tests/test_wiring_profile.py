@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
+from agent.assembly import _sides
 from agent.profile import read_profile, write_profile
 from agent.supervisor import KnownError
-from agent.wiring import _known_errors, _sides
+from agent.wiring import _known_errors
 from config import load_settings
 from tests.small import small_profile, small_settings
 

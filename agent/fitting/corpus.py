@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from agent.fitting.rows import Row
 from agent.fitting.scan import SIDES, Selection
-from agent.records import Embedder, Encoded
+from agent.records import Encoded
+from agent.seams import Embedder
 
 _BATCH = 64
 

@@ -1,0 +1,77 @@
+"""From a profile and the settings to the path that a message takes: the same for Kafka and for replay."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agent.embedding.runtime import OnnxEmbedder
+from agent.intake import Clocks, Intake
+from agent.payloads import DecodeOptions, FieldMap, decode
+from agent.pipeline import Pipeline
+from agent.profile import Profile, ProfileError
+from agent.side import Side, WindowSpec
+from config.durations import format_duration
+from detectors.reference import Reference
+
+if TYPE_CHECKING:
+    from agent.sampling import HashSampler
+    from config import Settings
+
+log = logging.getLogger(__name__)
+
+
+def build_pipeline(settings: Settings, profile: Profile, clocks: Clocks, sampler: HashSampler) -> Pipeline:
+    """Build the path that a message takes, from a profile and the settings."""
+    options = _decode_options(settings, profile)
+    embedder = OnnxEmbedder(
+        profile.embedder_onnx, profile.tokenizer, profile.embedder_spec, threads=settings.embedding.threads
+    )
+    intake = Intake(lambda record: decode(record, options), sampler, clocks)
+    return Pipeline(intake, embedder, _sides(settings, profile), clocks)
+
+
+def _sides(settings: Settings, profile: Profile) -> dict[str, Side]:
+    windows = WindowSpec(
+        {format_duration(length): length for length in settings.windows.lengths},
+        settings.windows.levels,
+        settings.windows.alpha,
+    )
+    return {
+        name: Side(name, _reference(profile, name), _max_chunks(settings, profile, name), windows)
+        for name in ("prompt", "response")
+        if name in profile.references and (name == "prompt" or settings.embedding.score_responses)
+    }
+
+
+def _max_chunks(settings: Settings, profile: Profile, name: str) -> int:
+    fitted: int = profile.manifest.get("max_chunks", {}).get(name, 6)
+    wanted: int | None = getattr(settings.embedding, f"max_{name}_chunks")
+    if wanted not in {None, fitted}:
+        log.warning(
+            "embedding.max_%s_chunks is %d, the profile was fitted with %d: p-values of long texts do not hold",
+            name, wanted, fitted,
+        )  # fmt: skip
+    return wanted or fitted
+
+
+def _reference(profile: Profile, name: str) -> Reference:
+    """Build one side's reference: the file's hashes say that it is whole, not that its arrays belong together."""
+    spec = profile.embedder_spec
+    try:
+        reference = Reference.from_arrays(profile.references[name])
+        reference.score(np.zeros((1, spec.n_layers, spec.dim), np.float32), np.zeros(1, np.int32), 1)
+    except (ValueError, IndexError) as error:
+        raise ProfileError(f"profile: the {name} reference does not fit: {error}; fit it anew") from error
+    return reference
+
+
+def _decode_options(settings: Settings, profile: Profile) -> DecodeOptions:
+    payload = settings.payload
+    fields = FieldMap(
+        payload.prompt_field, payload.response_field, payload.id_field, payload.time_field, payload.model_field
+    )
+    which = payload.prompt_part or str(profile.manifest.get("prompt_part", "last_user"))
+    return DecodeOptions(fields, which, payload.max_message_bytes)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import wiring
+from agent.assembly import build_pipeline
+from agent.intake import Clocks
+from agent.profile import read_profile
+from agent.sampling import HashSampler
+from agent.server import MetricsServer
+from agent.supervisor import KnownError
+from config import ConfigError, ServerSettings, load_settings
+from tests.fakes import ListSource
+from tests.small import small_profile, small_settings
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+def settings(tmp_path: Path, **sections: dict[str, Any]) -> Any:
+    server = {"host": "127.0.0.1", "port": 0}
+    return load_settings(None, small_settings(server=server, checkpoint={"path": str(tmp_path / "state")}, **sections))
+
+
+def test_a_bad_config_is_waited_out_by_a_sidecar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    servers: list[MetricsServer] = []
+
+    class Watched(MetricsServer):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            servers.append(self)
+
+    monkeypatch.setattr(wiring, "RELOAD_SECONDS", 0.01)
+    monkeypatch.setattr(wiring, "MetricsServer", Watched)
+    monkeypatch.setattr(wiring, "ServerSettings", lambda: ServerSettings(host="127.0.0.1", port=0))
+    good, seen, ran = settings(tmp_path), [], []
+
+    def load() -> Any:
+        if servers:
+            url = f"http://127.0.0.1:{servers[0].port}"
+            with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
+                seen.append(answer.read().decode())
+        if len(seen) < 2:
+            raise ConfigError(["kafka.topics: is missing"])
+        return good
+
+    monkeypatch.setattr(wiring, "run_agent", lambda *arguments, **options: ran.append((arguments, options)))
+    wiring.run_sidecar(load)
+    assert 'offmap_down{reason="bad_config"} 1.0' in seen[0]
+    assert "offmap_up 0.0" in seen[0]
+    assert ran == [((good,), {"stay_up": True})]
+
+
+def test_a_sidecar_with_a_bad_config_leaves_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "RELOAD_SECONDS", 0.01)
+    monkeypatch.setattr(wiring, "ServerSettings", lambda: ServerSettings(host="127.0.0.1", port=0))
+    loads: list[int] = []
+
+    def load() -> Any:
+        loads.append(1)
+        if len(loads) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise ConfigError(["kafka.topics: is missing"])
+
+    monkeypatch.setattr(wiring.threading.Timer, "start", lambda _self: None)  # no leaving by force within a test
+    wiring.run_sidecar(load)
+    assert len(loads) == 3
+
+
+def test_a_run_ends_with_its_source(tmp_path: Path) -> None:
+    made: list[ListSource] = []
+
+    def source(*_: Any) -> ListSource:
+        made.append(ListSource([]))
+        return made[-1]
+
+    wiring.run_agent(settings(tmp_path), make_source=source)
+    assert made[0].closed
+    assert (tmp_path / "state").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("sections", "reason", "message"),
+    [
+        ({"profile": {"path": "nowhere.offmap"}}, "bad_profile", "nowhere.offmap"),
+        ({"profile": {"path": str(Path(__file__))}}, "bad_profile", "test_wiring.py"),
+        ({"checkpoint": {"path": str(Path(__file__) / "below")}}, "bad_checkpoint_folder", "cannot be written"),
+    ],
+)
+def test_what_cannot_be_used_is_told(tmp_path: Path, sections: dict[str, Any], reason: str, message: str) -> None:
+    base = small_settings(server={"host": "127.0.0.1", "port": 0}, checkpoint={"path": str(tmp_path)})
+    with pytest.raises(KnownError, match=message) as caught:
+        wiring.run_agent(load_settings(None, base | sections), make_source=lambda *_: ListSource([]))
+    assert caught.value.reason == reason
+
+
+def test_a_pinned_profile_must_be_that_one(tmp_path: Path) -> None:
+    pinned = {"path": str(small_profile()), "fingerprint": "0" * 64}
+    sections = {"server": {"host": "127.0.0.1", "port": 0}, "checkpoint": {"path": str(tmp_path)}}
+    with pytest.raises(KnownError, match="fingerprint"):
+        wiring.run_agent(load_settings(None, small_settings(**sections) | {"profile": pinned}))
+
+
+def test_other_limits_than_the_profile_s_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    asked = load_settings(None, small_settings() | {"embedding": {"max_prompt_chunks": 2, "threads": 1}})
+    build_pipeline(asked, read_profile(small_profile()), Clocks(), HashSampler())
+    assert "embedding.max_prompt_chunks is 2, the profile was fitted with 6" in caplog.text
