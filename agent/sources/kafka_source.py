@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 STUCK_LOOKS = 5
 LONGEST_WAIT = 1.0
+FINE = ("ok", "starting", "no_partitions")
 
 
 class _StuckError(RuntimeError):
@@ -147,7 +148,8 @@ class KafkaSource:
         self._lag = client.lag()
         before, self.status = self.status, self._judge(client)
         if self.status != before:
-            log.log(logging.INFO if self.status == "ok" else logging.WARNING, "Kafka: %s", STATUSES[self.status])
+            level = logging.INFO if self.status in FINE else logging.WARNING
+            log.log(level, "Kafka: %s", STATUSES[self.status])
         self._stuck = self._stuck + 1 if self._share.between and client.in_group() else 0
         if self._stuck > STUCK_LOOKS:
             raise _StuckError
