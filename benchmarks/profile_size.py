@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from agent.fitting.fit import fit_profile
 from agent.fitting.options import FitOptions
-from agent.profile import EMBEDDER, EXAMPLES, TOKENIZER, read_profile, write_profile
+from agent.profile import read_profile, write_profile
+from agent.profile_members import EMBEDDER, EXAMPLES, TOKENIZER
 from benchmarks.table import Row, data_file
 from detectors.fit_reference import fit_reference
 
