@@ -3,36 +3,19 @@
 import json
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from agent.payloads import DecodeOptions, decode, jsontext
+from agent.payloads.reasons import UnreadableError
 from agent.records import Exchange, Record
 from benchmarks.table import Row
+from tests.payload_cases import CASES, PROMPT, RESPONSE, fixture
 
-WORDS = [
-    "the",
-    "card",
-    "that",
-    "I",
-    "ordered",
-    "for",
-    "my",
-    "account",
-    "has",
-    "not",
-    "come",
-    "yet",
-    "and",
-    "nobody",
-    "could",
-    "tell",
-    "me",
-    "when",
-    "it",
-    "will",
-    "arrive",
-]
-SECONDS = 1.0
+SENTENCE = "the card that I ordered for my account has not come yet and nobody could tell me when it will arrive"
+WORDS = SENTENCE.split()
+OTLP = ("1_28.logs", "1_37.logs", "1_37.traces", "openllmetry_old.traces", "openinference.traces", "langfuse.traces")
+SLOWEST = 3
 
 
 def text(words: int, salt: int) -> str:
@@ -57,9 +40,9 @@ def openai_pair(i: int) -> dict[str, Any]:
     return {"request": request, "response": response, "timestamp": "2024-05-01T12:00:00.123Z", "latency_ms": 812}
 
 
-def rate(work: Callable[[], None], n: int) -> float:
-    """Return messages per second of processor time, of the best of several passes: the machine may be busy."""
-    best, until = float("inf"), time.perf_counter() + SECONDS
+def rate(work: Callable[[], None], n: int, seconds: float = 1.0) -> float:
+    """Return exchanges per second of processor time, of the best of several passes: the machine may be busy."""
+    best, until = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < until:
         started = time.thread_time()
         work()
@@ -67,29 +50,53 @@ def rate(work: Callable[[], None], n: int) -> float:
     return n / best
 
 
-def measured(name: str, documents: list[dict[str, Any]], at_least: float) -> Row:
-    """Decode messages that are all readable, again and again; an unreadable one is an error."""
-    values = [json.dumps(each).encode() for each in documents]
-    records = [Record("t", 0, i, value) for i, value in enumerate(values)]
+def measured(records: list[Record], seconds: float = 1.0) -> tuple[float, float]:
+    """Return the rates of decoding and of parsing alone, in exchanges; an unreadable message is an error."""
     options = DecodeOptions()
-    wrong = [each for record in records for each in decode(record, options) if not isinstance(each, Exchange)]
+    found = [each for record in records for each in decode(record, options)]
+    wrong = [each for each in found if not isinstance(each, Exchange)]
     if wrong:
-        raise AssertionError(f"{name}: {len(wrong)} were not read, the first: {wrong[0]}")
+        raise AssertionError(f"{len(wrong)} of {len(records)} were not read, the first: {wrong[0]}")
 
     def decoding() -> None:
         for record in records:
             decode(record, options)
 
     def parsing() -> None:
-        for value in values:
-            jsontext.loads(value)
+        for record in records:
+            with suppress(UnreadableError):
+                jsontext.loads(record.value or b"")
 
-    size = sum(map(len, values)) / len(values) / 1000
-    reference = f"orjson alone {rate(parsing, len(values)):,.0f}"
-    measure = f"decode: {name}, {size:.1f} KB on average"
-    return Row(measure, rate(decoding, len(values)), at_least=at_least, unit="messages/s", reference=reference)
+    return rate(decoding, len(found), seconds), rate(parsing, len(found), seconds)
+
+
+def shapes() -> Iterable[tuple[str, list[Record]]]:
+    """Yield the cases of the tests, their texts as long as in production where the encoding allows it."""
+    long = {json.dumps(short): json.dumps(text(words, 3)) for short, words in ((PROMPT, 60), (RESPONSE, 200))}
+    for name, case in CASES.items():
+        value = case.value
+        if not isinstance(value, bytes):
+            value = json.dumps(value)
+            for short, other in long.items():
+                value = value.replace(short, other).replace(short[1:-1], other[1:-1])
+            value = value.encode()
+        yield name, [case.record(value)] * 100
+    for name in OTLP:
+        for encoding in ("json", "pb"):
+            yield f"OTLP {name}.{encoding}", [Record("t", 0, 0, fixture(f"otlp_{name}.{encoding}"))] * 100
+
+
+def row(name: str, records: list[Record], rates: tuple[float, float], at_least: float) -> Row:
+    """Say how fast one shape is decoded."""
+    size = sum(len(record.value or b"") for record in records) / len(records) / 1000
+    reference = f"orjson alone {rates[1]:,.0f}"
+    return Row(f"decode: {name}, {size:.1f} KB", rates[0], at_least=at_least, unit="exchanges/s", reference=reference)
 
 
 def rows() -> Iterable[Row]:
-    """Measure each shape."""
-    yield measured("OpenAI chat pairs", [openai_pair(i) for i in range(500)], at_least=30_000)
+    """Measure the pairs, and of all other shapes the slowest."""
+    pairs = [Record("t", 0, i, json.dumps(openai_pair(i)).encode()) for i in range(500)]
+    yield row("OpenAI chat pairs", pairs, measured(pairs), at_least=30_000)
+    found = [(measured(records, 0.1), name, records) for name, records in shapes()]
+    for rates, name, records in sorted(found, key=lambda each: each[0][0])[:SLOWEST]:
+        yield row(f"among the slowest, {name}", records, rates, at_least=10_000)

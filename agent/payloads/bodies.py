@@ -78,6 +78,8 @@ BODIES: tuple[Body, ...] = (
 """In order of precedence: where an object has marks of several, the first that can read it does."""
 
 REQUEST_MARKS: frozenset[str] = frozenset().union(*(row.request_marks for row in BODIES))
+CHUNK_MARKS = frozenset({"choices", "type", "messageStart", "contentBlockStart", "contentBlockDelta"})
+"""The keys of which the first chunk of a streamed response has at least one."""
 RESPONSE_MARKS: frozenset[str] = frozenset().union(*(row.response_marks for row in BODIES))
 
 
@@ -93,8 +95,11 @@ def read_response(body: dict[str, Any], context: Context) -> list[Outcome]:
 
 def assemble(chunks: list[Any]) -> dict[str, Any] | None:
     """Put the chunks of a streamed response together; None where they are no API's chunks."""
+    start = chunks[0] if chunks and isinstance(chunks[0], dict) else {}
+    if not CHUNK_MARKS & start.keys():
+        return None
     events = [chunk for chunk in chunks if isinstance(chunk, dict)]
-    wholes = (row.assemble(events) for row in BODIES if row.assemble and events)
+    wholes = (row.assemble(events) for row in BODIES if row.assemble)
     return next((whole for whole in wholes if whole is not None), None)
 
 

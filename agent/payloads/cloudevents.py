@@ -93,6 +93,7 @@ def _joinable(outcome: Outcome, event: dict[str, Any], suffix: str) -> Outcome:
         id=outcome.id if whole and outcome.id else identity and identity + suffix,
         time=to_seconds(event.get("time")) or outcome.time,
         model=outcome.model or (None if outcome.model_asked else name(event.get("inferenceservicename"))),
+        shape=outcome.shape or "cloudevents",
         join_key=None if whole else shared and shared + suffix,
         trace_id=outcome.trace_id or (trace and trace[_TRACE_DIGITS]),
         status=count(event.get("statuscode")),

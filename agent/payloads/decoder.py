@@ -7,8 +7,8 @@ from typing import Any
 from agent.payloads import cloudevents, conversation, plain, protobuf
 from agent.payloads.bodies import assemble
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import dig, name
-from agent.payloads.opening import DEEPEST, MOST_DOCUMENTS, parse, unwrap
+from agent.payloads.fields import MOST_PARTS, dig, name
+from agent.payloads.opening import DEEPEST, parse, unwrap
 from agent.payloads.options import DecodeOptions
 from agent.payloads.reasons import UnreadableError
 from agent.payloads.shapes import candidates
@@ -62,8 +62,8 @@ def decode_or_raise(record: Record, options: DecodeOptions) -> list[Outcome]:
     found = read(value, context) if event is None else cloudevents.read_binary(event, value, context)
     if len(found) == 1 and not isinstance(found[0], Rejected):  # by far the most common
         return _bounded(found[0], options.max_text_chars)
-    kept = [each for outcome in found[:MOST_DOCUMENTS] for each in _bounded(outcome, options.max_text_chars)]
-    return kept if len(found) <= MOST_DOCUMENTS else [*kept, Rejected("oversized")]
+    kept = [each for outcome in found[:MOST_PARTS] for each in _bounded(outcome, options.max_text_chars)]
+    return kept if len(found) <= MOST_PARTS else [*kept, Rejected("oversized")]
 
 
 def read(value: Any, context: Context) -> list[Outcome]:
@@ -78,16 +78,13 @@ def read(value: Any, context: Context) -> list[Outcome]:
 
 
 def _read_bytes(value: bytes, context: Context) -> list[Outcome]:
-    if not value or value.isspace():
-        return [Rejected("empty")]
     try:
         plain_value = unwrap(value, context.options.max_message_bytes)
-        try:
-            return read(parse(plain_value), context)
-        except UnreadableError:
-            if not protobuf.is_likely(plain_value):
-                raise
-        return protobuf.read(plain_value, context)
+        if not plain_value or plain_value.isspace():
+            return [Rejected("empty")]
+        if protobuf.is_likely(plain_value):
+            return protobuf.read(plain_value, context)
+        return read(parse(plain_value), context)
     except UnreadableError as problem:
         return [Rejected(problem.reason)]
 
@@ -101,7 +98,7 @@ def _read_list(documents: list[Any], context: Context) -> list[Outcome]:
         return context.inner(whole)
     if conversation.is_turns(documents):
         return context.inner({"messages": documents})
-    return [each for document in documents[: MOST_DOCUMENTS + 1] for each in _element(document, context)]
+    return [each for document in documents[: MOST_PARTS + 1] for each in _element(document, context)]
 
 
 def _element(document: Any, context: Context) -> list[Outcome]:

@@ -9,6 +9,8 @@ from typing import Any
 LONGEST_NAME = 256
 """Characters of an id, a model's name, a label. Longer ones are cut: no counter or buffer grows with a message."""
 LARGEST_COUNT = 2**53
+MOST_PARTS = 4_000
+"""Exchanges, spans, lines or tensors of one message that are read: one that holds more costs no more."""
 
 
 def name(value: Any) -> str | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from agent.payloads.fields import count, mapping
+from agent.payloads.fields import mapping
 from agent.payloads.halves import unpack
 
 Event = tuple[str, dict[str, Any]]
 Finder = Callable[[dict[str, Any], Sequence[Event]], Any]
 """Looks in one place for the text: among the attributes, or in the events."""
-_MOST_TURNS = 10_000
+_MOST_DIGITS = 4  # of a turn's number
 _BODY = "body"
 
 
@@ -45,14 +45,13 @@ def _flat(prefix: str, infix: str) -> Finder:
     """Gather ``<prefix>.<i>.<infix>role`` and ``…content`` into messages (OpenLLMetry, OpenInference)."""
 
     def read(attributes: dict[str, Any], _: Sequence[Event]) -> Any:
-        if not any(key.startswith(prefix) for key in attributes):
-            return None
         turns: dict[int, dict[str, Any]] = {}
         for key, value in attributes.items():
-            index, _dot, field = key.removeprefix(prefix).partition(".")
-            place = count(index) if key.startswith(prefix) else None
-            if place is not None and place < _MOST_TURNS and field.startswith(infix):
-                _put(turns.setdefault(place, {}), field.removeprefix(infix), value)
+            if not key.startswith(prefix):
+                continue
+            index, _dot, field = key[len(prefix) :].partition(".")
+            if field.startswith(infix) and len(index) <= _MOST_DIGITS and index.isdecimal():
+                _put(turns.setdefault(int(index), {}), field[len(infix) :], value)
         return [turns[place] for place in sorted(turns)] or None
 
     return read

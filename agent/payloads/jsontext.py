@@ -11,9 +11,11 @@ import orjson
 from agent.payloads.reasons import UnreadableError
 
 _LONE_SURROGATE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+    rb"(?:\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u(?![dD][89a-fA-F])|[^u]))+"  # what may stay
+    rb"|\\(u[dD][89a-fA-F][0-9a-fA-F]{2})",
+    re.DOTALL,
 )
-_OFF_STANDARD = re.compile(rb"NaN|Infinity|\\u[dD]|\A\xef\xbb\xbf")
+_OFF_STANDARD = (b"NaN", b"Infinity", b"\\ud", b"\\uD", b"\xef\xbb\xbf")
 _LONGEST_INTEGER = 20
 
 
@@ -39,7 +41,7 @@ def loads(data: bytes | str) -> Any:
         if "depth" in problem.msg:
             raise UnreadableError("too_deep") from None
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    if not _OFF_STANDARD.search(raw):
+    if not any(sign in raw for sign in _OFF_STANDARD):
         raise UnreadableError(_why_not(raw))
     return _lenient(raw)
 

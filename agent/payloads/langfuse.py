@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import count, dig, first, mapping, name, number
+from agent.payloads.fields import MOST_PARTS, count, dig, first, mapping, name, number
 from agent.payloads.halves import answered, asked, pair
 from agent.payloads.times import to_seconds
 from agent.records import Exchange, Rejected, Score
@@ -25,7 +25,11 @@ def read_batch(document: dict[str, Any], context: Context) -> list[Outcome]:
     batch = document["batch"]
     if not isinstance(batch, list) or not all(isinstance(event, dict) and "type" in event for event in batch):
         return []
-    return [each for event in _together(batch) for each in read_event(event, context) or [Rejected("unrecognised")]]
+    return [
+        each
+        for event in _together(batch[: MOST_PARTS + 1])
+        for each in read_event(event, context) or [Rejected("unrecognised")]
+    ]
 
 
 def _together(batch: list[dict[str, Any]]) -> list[dict[str, Any]]:

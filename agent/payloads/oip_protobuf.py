@@ -12,7 +12,7 @@ from agent.payloads.context import Context, Outcome
 from agent.payloads.fields import name
 from agent.payloads.open_inference import Tensor, answered, asked
 from agent.payloads.reasons import UnreadableError
-from agent.payloads.wire import BYTES, fields, text
+from agent.payloads.wire import BYTES, Reader, text
 from agent.records import Rejected
 
 _TEXT = "BYTES"
@@ -29,12 +29,13 @@ def read(value: bytes, context: Context) -> list[Outcome]:
         With reason "bad_protobuf" where the bytes are neither message.
     """
     parts: dict[int, list[Any]] = {}
-    for number, kind, part in fields(value):
+    reader = Reader()
+    for number, kind, part in reader.fields(value):
         if kind != BYTES or number > 7:
             raise UnreadableError("bad_protobuf")
         parts.setdefault(number, []).append(part)
     model, identity = (name(text(parts[number][-1])) if number in parts else None for number in (1, 3))
-    tensors = [_tensor(part) for part in parts.get(5, ())]
+    tensors = [_tensor(reader, part) for part in parts.get(5, ())]
     if model is None or not tensors:
         raise UnreadableError("bad_protobuf")
     response = _is_response(parts, tensors, context.record.topic)
@@ -53,10 +54,10 @@ def _key(context: Context) -> str | None:
     return name(record.key.decode("utf-8", "replace"))
 
 
-def _tensor(data: bytes) -> tuple[str, str, list[str] | None]:
+def _tensor(reader: Reader, data: bytes) -> tuple[str, str, list[str] | None]:
     """Return a tensor's name, its datatype and the texts in its contents."""
     title, datatype, texts = "", "", None
-    for number, kind, part in fields(data):
+    for number, kind, part in reader.fields(data):
         if kind != BYTES:
             continue
         if number == 1:
@@ -64,7 +65,7 @@ def _tensor(data: bytes) -> tuple[str, str, list[str] | None]:
         elif number == 2:
             datatype = text(part)
         elif number == 5 and isinstance(part, bytes):
-            texts = [_lenient(each) for inner, _, each in fields(part) if inner == 8 and isinstance(each, bytes)]
+            texts = [_lenient(each) for inner, _, each in reader.fields(part) if inner == 8 and isinstance(each, bytes)]
     return title, datatype, texts
 
 

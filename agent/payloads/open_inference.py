@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from agent.payloads import jsontext
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import name
+from agent.payloads.fields import MOST_PARTS, name
 from agent.payloads.predict_v1 import ANSWERS, pick
 from agent.payloads.reasons import UnreadableError
 from agent.payloads.text import prompt_text, reply_text
@@ -73,6 +73,7 @@ def _nothing(tensors: Sequence[Tensor]) -> Rejected:
 def _tensors(value: Any) -> list[Tensor] | None:
     if not isinstance(value, list) or not all(isinstance(each, dict) and "name" in each for each in value):
         return None
+    value = value[:MOST_PARTS]
     return [Tensor(name(each["name"]) or "", _flat(each)) for each in value]
 
 
@@ -97,8 +98,9 @@ def _texts(tensors: Sequence[Tensor], preferred: tuple[str, ...]) -> list[Any]:
     readable = {tensor.name.lower(): tensor.texts for tensor in tensors if tensor.texts}
     for each in preferred:
         if each in readable:
-            return list(readable[each])
-    return list(next((texts for title, texts in readable.items() if title not in _SETTINGS), []))
+            return list(readable[each][: MOST_PARTS + 1])
+    texts = next((texts for title, texts in readable.items() if title not in _SETTINGS), [])
+    return list(texts[: MOST_PARTS + 1])
 
 
 def _chat(tensors: Sequence[Tensor]) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import count, mapping, name
+from agent.payloads.fields import MOST_PARTS, count, mapping, name
 from agent.payloads.text import content_text, prompt_text
 from agent.payloads.times import to_seconds
 from agent.records import Exchange, Rejected
@@ -25,7 +25,7 @@ def request(body: dict[str, Any], context: Context) -> list[Outcome]:
     prompts = body.get("prompt")
     if isinstance(prompts, str):
         return [_asked(body, prompts, context)]
-    return [_asked(body, prompt, context) for prompt in prompts] if isinstance(prompts, list) else []
+    return [_asked(body, prompt, context) for prompt in prompts[: MOST_PARTS + 1]] if isinstance(prompts, list) else []
 
 
 def response(body: dict[str, Any], context: Context) -> list[Outcome]:  # noqa: ARG001 - readers have one signature
@@ -37,12 +37,14 @@ def response(body: dict[str, Any], context: Context) -> list[Outcome]:  # noqa: 
     if isinstance(message, dict):
         known = "content" in message or "tool_calls" in message or "refusal" in message
         return [_answered(body, choices[0], message)] if known else []
-    texts = [(each, each.get("text")) for each in choices if isinstance(each, dict)]
+    texts = [(each, each.get("text")) for each in choices[: MOST_PARTS + 1] if isinstance(each, dict)]
     return [_answered(body, choice, {"content": text}) for choice, text in texts if isinstance(text, str)]
 
 
 def assemble(chunks: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Put the chunks of a stream together into the response's body; None says that they are not OpenAI's."""
+    if any(chunk.get("id") != chunks[0].get("id") for chunk in chunks):
+        return None  # several responses, not one in pieces
     whole: dict[str, Any] = {}
     streams: dict[int, dict[str, Any]] = {}
     for chunk in chunks:

@@ -6,12 +6,11 @@ from typing import Any
 
 from agent.payloads import jsontext, sse
 from agent.payloads.compression import GZIP, ZSTD, inflate
+from agent.payloads.fields import MOST_PARTS
 from agent.payloads.reasons import UnreadableError
 
 DEEPEST = 8
 """Wrappers in wrappers that are opened."""
-MOST_DOCUMENTS = 10_000
-"""Documents in one message that are read."""
 
 _CONFLUENT_HEADER = 5  # a zero byte and the schema's id
 
@@ -63,7 +62,11 @@ def parse(value: bytes) -> Any:
             return Documents(sse.chunks(value))
         if problem.reason == "too_deep" or not _is_lines(value):
             raise
-    return Documents(_line(line) for line in value.splitlines() if line.strip())
+    lines = [line for line in value.split(b"\n", MOST_PARTS + 1)[: MOST_PARTS + 1] if line and not line.isspace()]
+    try:
+        return Documents(jsontext.loads(b"[" + b",".join(lines) + b"]"))  # at once: faster than one by one
+    except UnreadableError:
+        return Documents(_line(line) for line in lines)
 
 
 def _is_lines(value: bytes) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any, NamedTuple
 
 from agent.payloads import genai
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import name
+from agent.payloads.fields import MOST_PARTS, name
 from agent.records import Exchange, Rejected
 
 
@@ -61,9 +62,11 @@ def read_items(items: Iterable[Item], context: Context) -> list[Outcome]:
     """Read all spans and log records of one message; events of the same span become one exchange."""
     found: list[Outcome] = []
     logs: dict[tuple[str, str], list[Item]] = {}
-    for item in items:
+    for item in islice(items, MOST_PARTS + 1):
         if item.log and genai.is_turn(item.events[0][0]):
             logs.setdefault((item.trace_id, item.span_id), []).append(item)
+        elif not item.attributes and not item.events:  # a span of something else: most of what a service traces
+            found.append(Rejected("not_llm"))
         else:
             found += _placed(genai.read(item.attributes, item.events, context), item)
     for same in logs.values():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import Any
 
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import mapping, name
+from agent.payloads.fields import MOST_PARTS, mapping, name
 from agent.payloads.otlp import BODY, WANTED, Item, read_items
 from agent.payloads.times import to_seconds
 
@@ -19,7 +20,7 @@ def read(document: dict[str, Any], context: Context) -> list[Outcome]:
     """Read a batch of spans, of log records or of both."""
     spans = (_span(span) for span in _leaves(document, "resourceSpans", "scopeSpans", "spans"))
     logs = (_log(record) for record in _leaves(document, "resourceLogs", "scopeLogs", "logRecords"))
-    return read_items((*spans, *logs), context)
+    return read_items(chain(spans, logs), context)
 
 
 def value_of(value: Any, depth: int = 0) -> Any:
@@ -77,17 +78,21 @@ def _log(record: dict[str, Any]) -> Item:
         start=to_seconds(record.get("timeUnixNano")) or to_seconds(record.get("observedTimeUnixNano")),
         end=None,
         attributes=attributes,
-        events=[(title, inside | attributes | {BODY: body})],
+        events=[(title, inside | {BODY: body})],
         log=True,
     )
 
 
 def _leaves(document: dict[str, Any], *path: str) -> Iterator[dict[str, Any]]:
     """Yield the objects three lists down."""
-    level: list[Any] = [document]
+    level: Iterable[Any] = (document,)
     for key in path:
-        level = [each for holder in level if isinstance(holder, dict) for each in _list(holder.get(key))]
+        level = chain.from_iterable(_inside(level, key))
     return (each for each in level if isinstance(each, dict))
+
+
+def _inside(holders: Iterable[Any], key: str) -> Iterator[list[Any]]:
+    return (_list(holder.get(key)) for holder in islice(holders, MOST_PARTS + 1) if isinstance(holder, dict))
 
 
 def _list(value: Any) -> list[Any]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from agent.payloads.otlp import BODY, WANTED, Item
 from agent.payloads.reasons import UnreadableError
 from agent.payloads.times import to_seconds
-from agent.payloads.wire import BYTES, FIXED64, VARINT, fields, sub, text
+from agent.payloads.wire import BYTES, FIXED64, VARINT, Reader, sub, text
 
 _DEEPEST = 32
-_TRACE_BYTES, _SPAN_BYTES = 16, 8
+_TRACE_BYTES = 16
 _WANTED = tuple(prefix.encode() for prefix in (*WANTED, "event."))
 _ERROR = 2
+_KEY, _VALUE = b"\x0a", b"\x12"  # the tags of fields 1 and 2
+_SHORT = 0x80  # a length below takes one byte
 _STRING, _BOOL, _INT, _DOUBLE, _ARRAY, _KVLIST = 1, 2, 3, 4, 5, 6  # AnyValue's fields
 
 
@@ -24,108 +26,130 @@ def items(data: bytes) -> list[Item] | None:
     Both are ``{1: {1: resource, 2: {1: scope, 2: leaf}}}``: which it is shows in the leaf, whose first field is the
     trace's id (bytes) in a span and the time (fixed) in a log record.
     """
-    found: list[Item] = []
-    for resource in _all(data, 1):
-        for scope in _all(resource, 2):
-            for leaf in _all(scope, 2):
-                parsed: dict[int, list[Any]] = {}
-                for number, kind, value in fields(leaf):
-                    parsed.setdefault(number, []).append((kind, value))
-                item = _span(parsed) or _log(parsed)
-                if item is None:
-                    return None
-                found.append(item)
-    return found or None
-
-
-def _all(data: bytes, wanted: int) -> Iterator[bytes]:
-    """Yield the messages in one field."""
-    for number, kind, value in fields(data):
-        if number == wanted and kind == BYTES:
-            yield sub(value)
+    return _Batch(data).items()
 
 
 Parsed = dict[int, list[tuple[int, Any]]]
 
 
-def _span(parsed: Parsed) -> Item | None:
-    """Read a Span: 1 trace, 2 span, 7 start, 8 end, 9 attributes, 11 events, 15 status."""
-    trace = _one(parsed, 1, BYTES)
-    if trace is None or len(trace) != _TRACE_BYTES or 7 not in parsed:
-        return None
-    status = _one(parsed, 15, BYTES)
-    return Item(
-        trace_id=trace.hex(),
-        span_id=(_one(parsed, 2, BYTES) or b"").hex(),
-        start=_time(parsed, 7),
-        end=_time(parsed, 8),
-        attributes=_pairs(value for _, value in parsed.get(9, ())),
-        events=[_event(sub(value)) for _, value in parsed.get(11, ())],
-        failed=status is not None and any(number == 3 and value == _ERROR for number, _, value in fields(status)),
-    )
+class _Batch(Reader):
+    """One message; all that is read from it counts against the same limit."""
 
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._data = data
 
-def _log(parsed: Parsed) -> Item | None:
-    """Read a LogRecord: 1 time, 5 body, 6 attributes, 9 trace, 10 span, 11 observed time, 12 the event's name."""
-    if not any(number in parsed and parsed[number][0][0] == FIXED64 for number in (1, 11)):
-        return None
-    attributes = _pairs(value for _, value in parsed.get(6, ()))
-    body = _any(_one(parsed, 5, BYTES) or b"", 0)
-    title = text(_one(parsed, 12, BYTES) or b"") or str(attributes.get("event.name") or "")
-    return Item(
-        trace_id=(_one(parsed, 9, BYTES) or b"").hex(),
-        span_id=(_one(parsed, 10, BYTES) or b"").hex(),
-        start=_time(parsed, 1) or _time(parsed, 11),
-        end=None,
-        attributes=attributes,
-        events=[(title, (body if isinstance(body, dict) else {}) | attributes | {BODY: body})],
-        log=True,
-    )
+    def items(self) -> list[Item] | None:
+        found: list[Item] = []
+        for leaf in self._leaves():
+            parsed: Parsed = {}
+            for number, kind, value in self.fields(leaf):
+                parsed.setdefault(number, []).append((kind, value))
+            item = self._span(parsed) or self._log(parsed)
+            if item is None:
+                return None
+            found.append(item)
+        return found or None
 
+    def _leaves(self) -> Iterator[bytes]:
+        for resource in self._all(self._data, 1):
+            for scope in self._all(resource, 2):
+                yield from self._all(scope, 2)
 
-def _event(data: bytes) -> tuple[str, dict[str, Any]]:
-    """Read a span's event: 2 name, 3 attributes."""
-    title, attributes = "", []
-    for number, kind, value in fields(data):
-        if number == 2 and kind == BYTES:
-            title = text(value)
-        elif number == 3 and kind == BYTES:
-            attributes.append(value)
-    return title, _pairs(attributes)
+    def _all(self, data: bytes, wanted: int) -> Iterator[bytes]:
+        """Yield the messages in one field."""
+        return (sub(value) for number, kind, value in self.fields(data) if number == wanted and kind == BYTES)
 
+    def _span(self, parsed: Parsed) -> Item | None:
+        """Read a Span: 1 trace, 2 span, 7 start, 8 end, 9 attributes, 11 events, 15 status."""
+        trace = _one(parsed, 1, BYTES)
+        if trace is None or len(trace) != _TRACE_BYTES or 7 not in parsed:
+            return None
+        status = _one(parsed, 15, BYTES) or b""
+        return Item(
+            trace_id=trace.hex(),
+            span_id=(_one(parsed, 2, BYTES) or b"").hex(),
+            start=_time(parsed, 7),
+            end=_time(parsed, 8),
+            attributes=self._pairs(value for _, value in parsed.get(9, ())),
+            events=[self._event(sub(value)) for _, value in parsed.get(11, ())],
+            failed=any(number == 3 and value == _ERROR for number, _, value in self.fields(status)),
+        )
 
-def _pairs(entries: Any, depth: int = 0, wanted: tuple[bytes, ...] = _WANTED) -> dict[str, Any]:
-    """Read KeyValues: 1 key, 2 value; the values of keys that nobody wants stay unread."""
-    found: dict[str, Any] = {}
-    for entry in entries:
+    def _log(self, parsed: Parsed) -> Item | None:
+        """Read a LogRecord: 1 time, 5 body, 6 attributes, 9 trace, 10 span, 11 observed time, 12 the event's name."""
+        if _one(parsed, 1, FIXED64) is None and _one(parsed, 11, FIXED64) is None:
+            return None
+        attributes = self._pairs(value for _, value in parsed.get(6, ()))
+        body = self._any(_one(parsed, 5, BYTES) or b"", 0)
+        title = text(_one(parsed, 12, BYTES) or b"") or str(attributes.get("event.name") or "")
+        return Item(
+            trace_id=(_one(parsed, 9, BYTES) or b"").hex(),
+            span_id=(_one(parsed, 10, BYTES) or b"").hex(),
+            start=_time(parsed, 1) or _time(parsed, 11),
+            end=None,
+            attributes=attributes,
+            events=[(title, (body if isinstance(body, dict) else {}) | {BODY: body})],
+            log=True,
+        )
+
+    def _event(self, data: bytes) -> tuple[str, dict[str, Any]]:
+        """Read a span's event: 2 name, 3 attributes."""
+        title, attributes = "", []
+        for number, kind, value in self.fields(data):
+            if number == 2 and kind == BYTES:
+                title = text(value)
+            elif number == 3 and kind == BYTES:
+                attributes.append(value)
+        return title, self._pairs(attributes)
+
+    def _pairs(self, entries: Iterable[Any], depth: int = 0, wanted: tuple[bytes, ...] = _WANTED) -> dict[str, Any]:
+        """Read KeyValues: 1 key, 2 value; the values of keys that nobody wants stay unread."""
+        found: dict[str, Any] = {}
+        for entry in entries:
+            key, value = self._key_value(sub(entry), wanted)
+            if key is not None:
+                found[key.decode()] = self._any(value, depth)
+        return found
+
+    def _key_value(self, entry: bytes, wanted: tuple[bytes, ...]) -> tuple[bytes | None, bytes]:
+        """Return a key that is wanted and its value; by far the most come in order, with a short key."""
+        if entry[:1] == _KEY and entry[1] < _SHORT:
+            end = entry[1] + 2
+            if not entry[2:end].startswith(wanted):
+                return None, b""
+            if entry[end : end + 1] == _VALUE and entry[end + 1] < _SHORT and end + 2 + entry[end + 1] == len(entry):
+                return entry[2:end], entry[end + 2 :]
         key, value = b"", b""
-        for number, _, part in fields(sub(entry)):
+        for number, _, part in self.fields(entry):
             if number == 1:
                 key = sub(part)
-                if not key.startswith(wanted):
-                    break
             elif number == 2:
                 value = sub(part)
-        else:
-            found[text(key)] = _any(value, depth)
-    return found
+        return (key, value) if key.startswith(wanted) else (None, b"")
+
+    def _any(self, data: bytes, depth: int) -> Any:
+        """Read an AnyValue."""
+        if depth > _DEEPEST:
+            raise UnreadableError("too_deep")
+        if data[:1] == _KEY and data[1] < _SHORT and data[1] + 2 == len(data):  # a short text: by far the most
+            return data[2:].decode()
+        for number, kind, value in self.fields(data):
+            if number == _STRING and kind == BYTES:
+                return text(value)
+            if number == _KVLIST and kind == BYTES:
+                return self._pairs(self._all(sub(value), 1), depth + 1, (b"",))
+            if number == _ARRAY and kind == BYTES:
+                return [self._any(each, depth + 1) for each in self._all(sub(value), 1)]
+            return _plain(number, kind, value)
+        return None
 
 
-def _any(data: bytes, depth: int) -> Any:
-    """Read an AnyValue."""
-    if depth > _DEEPEST:
-        raise UnreadableError("too_deep")
-    for number, kind, value in fields(data):
-        if number == _STRING and kind == BYTES:
-            return text(value)
-        if number == _KVLIST and kind == BYTES:
-            return _pairs(_all(sub(value), 1), depth + 1, (b"",))
-        if number == _ARRAY and kind == BYTES:
-            return [_any(each, depth + 1) for each in _all(sub(value), 1)]
-        if kind == VARINT and isinstance(value, int):
-            return bool(value) if number == _BOOL else value - (value >> 63 << 64) if number == _INT else None
-        return struct.unpack("<d", sub(value))[0] if number == _DOUBLE and kind == FIXED64 else None
-    return None
+def _plain(number: int, kind: int, value: bytes | int) -> Any:
+    """Return a bool, a whole number (64 bits, signed) or a float."""
+    if kind == VARINT and isinstance(value, int):
+        return bool(value) if number == _BOOL else value - (value >> 63 << 64) if number == _INT else None
+    return struct.unpack("<d", sub(value))[0] if number == _DOUBLE and kind == FIXED64 else None
 
 
 def _one(parsed: Parsed, number: int, kind: int) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import first, name
+from agent.payloads.fields import MOST_PARTS, first, name
 from agent.payloads.text import prompt_text
 from agent.records import Exchange, Rejected
 
@@ -20,7 +20,7 @@ def request(body: dict[str, Any], context: Context) -> list[Outcome]:
     instances = body.get("instances")
     if not isinstance(instances, list):
         return []
-    return [_asked(instance, context) for instance in instances]
+    return [_asked(instance, context) for instance in instances[: MOST_PARTS + 1]]
 
 
 def response(body: dict[str, Any], context: Context) -> list[Outcome]:  # noqa: ARG001 - readers have one signature
@@ -28,6 +28,7 @@ def response(body: dict[str, Any], context: Context) -> list[Outcome]:  # noqa: 
     predictions = body.get("predictions")
     if not isinstance(predictions, list):
         return []
+    predictions = predictions[: MOST_PARTS + 1]
     texts = [pick(prediction, ANSWERS) for prediction in predictions]
     model = name(body.get("model_name"))
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.payloads import oip_protobuf, otlp_protobuf
 from agent.payloads.context import Context, Outcome
-from agent.payloads.otlp import read_items
+from agent.payloads.otlp import Item, read_items
 from agent.payloads.reasons import UnreadableError
 
 _FIRST = b"\x0a"  # field 1, a string or a message: how every one of these messages begins
@@ -24,9 +24,18 @@ def read(value: bytes, context: Context) -> list[Outcome]:
         With reason "bad_protobuf" where the bytes are none of these, or "too_deep".
     """
     try:
-        items = otlp_protobuf.items(value)
+        items = _spans(value)
+        return oip_protobuf.read(value, context) if items is None else read_items(items, context)
+    except UnicodeDecodeError:
+        raise UnreadableError("bad_protobuf") from None
+
+
+def _spans(value: bytes) -> list[Item] | None:
+    try:
+        return otlp_protobuf.items(value)
+    except UnicodeDecodeError:
+        return None
     except UnreadableError as problem:
         if problem.reason != "bad_protobuf":
             raise
-        items = None
-    return oip_protobuf.read(value, context) if items is None else read_items(items, context)
+        return None

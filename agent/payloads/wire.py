@@ -7,43 +7,59 @@ from collections.abc import Iterator
 from agent.payloads.reasons import UnreadableError
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+MOST_FIELDS = 100_000
+"""Fields of one message that are read: a full megabyte of spans has about half of that."""
+_LAST_SHORT = 0x7F  # the greatest varint of one byte: nearly all tags and most lengths
 _LONGEST_VARINT = 10
 _FIXED = {FIXED64: 8, FIXED32: 4}
 
 
-def fields(data: bytes) -> Iterator[tuple[int, int, bytes | int]]:
-    r"""Yield each field of a message: its number, its wire type, and its value.
+class Reader:
+    r"""Reads the fields of a message and of the messages within, so many in all.
 
-    Varints come as integers ≥ 0, the others as bytes. Groups, which no known message has, are refused.
-
-    Raises
-    ------
-    UnreadableError
-        With reason "bad_protobuf", where the bytes are no message: a length beyond the end, a field 0, a bad type.
+    Parameters
+    ----------
+    most : int
+        Fields that may be read: what binds the time, for two bytes are enough for a field.
 
     Examples
     --------
-    >>> list(fields(b"\x08\x96\x01\x12\x02Hi"))
+    >>> list(Reader().fields(b"\x08\x96\x01\x12\x02Hi"))
     [(1, 0, 150), (2, 2, b'Hi')]
     """
-    at, end = 0, len(data)
-    while at < end:
-        tag, at = _varint(data, at)
-        number, kind = tag >> 3, tag & 7
-        if not number:
-            raise UnreadableError("bad_protobuf")
-        if kind == BYTES:
-            size, at = _varint(data, at)
-            if size > end - at:
-                raise UnreadableError("bad_protobuf")
-            yield number, kind, data[at : at + size]
-            at += size
-        elif kind == VARINT:
-            value, at = _varint(data, at)
-            yield number, kind, value
-        else:
-            size = _FIXED.get(kind, end + 1)
-            if size > end - at:
+
+    def __init__(self, most: int = MOST_FIELDS) -> None:
+        self._left = most
+
+    def fields(self, data: bytes) -> Iterator[tuple[int, int, bytes | int]]:
+        """Yield each field: its number, its wire type, and its value.
+
+        Varints come as integers ≥ 0, the others as bytes. Groups, which no known message has, are refused.
+
+        Raises
+        ------
+        UnreadableError
+            With reason "bad_protobuf" where the bytes are no message: a length beyond the end, a field 0, a bad type;
+            with reason "oversized" where there are too many fields.
+        """
+        at, end = 0, len(data)
+        while at < end:
+            self._left -= 1
+            if self._left < 0:
+                raise UnreadableError("oversized")
+            tag, at = data[at], at + 1
+            if tag > _LAST_SHORT:
+                tag, at = _varint(data, at - 1)
+            number, kind = tag >> 3, tag & 7
+            if kind == VARINT:
+                value, at = _varint(data, at)
+                yield number, kind, value
+                continue
+            if kind == BYTES:
+                size, at = (data[at], at + 1) if at < end and data[at] <= _LAST_SHORT else _varint(data, at)
+            else:
+                size = _FIXED.get(kind, end + 1)
+            if not number or size > end - at:
                 raise UnreadableError("bad_protobuf")
             yield number, kind, data[at : at + size]
             at += size
@@ -52,14 +68,11 @@ def fields(data: bytes) -> Iterator[tuple[int, int, bytes | int]]:
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """Return a number and where it ends."""
     try:
-        byte = data[at]
-        if byte < 0x80:  # by far the most common
-            return byte, at + 1
-        value, shift = byte & 0x7F, 7
-        for place in range(at + 1, at + _LONGEST_VARINT):
+        value, shift = 0, 0
+        for place in range(at, at + _LONGEST_VARINT):
             byte = data[place]
             value |= (byte & 0x7F) << shift
-            if byte < 0x80:
+            if byte <= _LAST_SHORT:
                 return value, place + 1
             shift += 7
     except IndexError:
@@ -68,17 +81,19 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def text(data: bytes | int) -> str:
-    """Return a string field; what is not UTF-8 makes the message unreadable.
+    """Return a string field.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        Protobuf's strings are UTF-8: other bytes are another message.
 
     Examples
     --------
     >>> text("né".encode())
     'né'
     """
-    try:
-        return data.decode("utf-8") if isinstance(data, bytes) else ""
-    except UnicodeDecodeError:
-        raise UnreadableError("bad_protobuf") from None
+    return data.decode("utf-8") if isinstance(data, bytes) else ""
 
 
 def sub(data: bytes | int) -> bytes:
