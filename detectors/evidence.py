@@ -118,8 +118,9 @@ class TailEvidence:
         return [Measurement(name, value, self._n) for name, value in finite.items()] if self._n else []
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
-        """All that `update` changes, as arrays."""
+        """Return all that `update` changes as arrays, and what they belong to."""
         return {
+            "plan": self._plan_key(),
             "n": np.array(self._n),
             "bets": np.stack([self._sum, self._starts, self._low, *self._began]),
             "log_evidence": np.array(self._log_evidence),
@@ -127,20 +128,18 @@ class TailEvidence:
             "sessions": self._sessions.get_state(),
         }
 
-    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Go on from `get_state`.
-
-        Raises
-        ------
-        ValueError
-            If the state is of a plan with another number of bets.
-        """
-        if state["bets"].shape != (5, len(self._sum)):
-            raise ValueError(f"state of {state['bets'].shape[-1]} bets; this plan has {len(self._sum)}")
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> bool:
+        """Go on from `get_state`; False, and nothing changed, where that betted on other levels, rates or bets."""
+        if not np.array_equal(state["plan"], self._plan_key()):
+            return False
         self._n, self._log_evidence = int(state["n"]), float(state["log_evidence"])
         self._sum, self._starts, self._low, *began = (row.copy() for row in state["bets"])
         self._began, self._alarm = np.stack(began), state["alarm"].copy()
         self._sessions.set_state(state["sessions"])
+        return True
+
+    def _plan_key(self) -> Floats:
+        return np.concatenate([self.plan.levels, self.plan.rates, self.plan.bets])
 
     def _bet(self, logs: Floats, times: Floats) -> None:
         sums = np.cumsum(np.vstack([self._sum, logs]), axis=0)

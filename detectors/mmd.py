@@ -90,20 +90,23 @@ class MixChange:
         return found
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
-        """All that `update` changes, as arrays."""
-        return {"n": np.array(self._n), "alarm": np.array(self._alarm), "means": self._means.copy()}
+        """Return all that `update` changes as arrays, and what they belong to."""
+        return {
+            "plan": self._plan_key(),
+            "n": np.array(self._n),
+            "alarm": np.array(self._alarm),
+            "means": self._means.copy(),
+        }
 
-    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Go on from `get_state`.
-
-        Raises
-        ------
-        ValueError
-            If the state is of a plan with other windows or directions.
-        """
-        if state["means"].shape != self._means.shape:
-            raise ValueError(f"state of shape {state['means'].shape}; this plan has {self._means.shape}")
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> bool:
+        """Go on from `get_state`; False, and nothing changed, where that had other windows or another reference."""
+        if not np.array_equal(state["plan"], self._plan_key()):
+            return False
         self._n, self._alarm, self._means = int(state["n"]), int(state["alarm"]), state["means"].copy()
+        return True
+
+    def _plan_key(self) -> npt.NDArray[np.float64]:
+        return np.concatenate([self.plan.windows, self.plan.centre])
 
     def _forget(self, seen: npt.NDArray[np.float32]) -> None:
         steps = self._gain * seen[:, None, :]

@@ -52,10 +52,15 @@ def test_goes_on_from_its_state():
     assert after.measure() == straight.measure()
 
 
-def test_a_state_of_other_bets_is_refused():
-    other = EvidencePlan(np.array([0.1]), np.array([0.1]), np.array([0.2]), 5.0, 100.0)
-    with pytest.raises(ValueError, match="1 bets; this plan has 20"):
-        TailEvidence(PLAN).set_state(TailEvidence(other).get_state())
+def test_a_state_of_other_bets_changes_nothing_and_one_of_another_threshold_goes_on():
+    before = TailEvidence(PLAN)
+    before.update(np.full(5, 0.2))
+    other = TailEvidence(guaranteed(held_out([2000]), 5000))
+    assert not other.set_state(before.get_state())
+    assert other.measure() == []
+    stricter = TailEvidence(guaranteed(held_out([3000]), 50_000))
+    assert stricter.set_state(before.get_state())
+    assert log_evidence(stricter) == log_evidence(before)
 
 
 def test_dates_page_and_change_and_stays_paged_until_acknowledged():

@@ -75,7 +75,7 @@ def test_batches_do_not_matter_to_the_bit_and_state_goes_on(plan):
     whole.update(rows)
     for part in np.split(rows, [1, 2, 66, 131, 300]):
         again = MixChange(plan)
-        again.set_state(cut.get_state())
+        assert again.set_state(cut.get_state())
         cut = again
         cut.update(part)
     for name, array in whole.get_state().items():
@@ -136,8 +136,7 @@ def test_plan_survives_its_arrays_and_refuses_nonsense(plan):
     with pytest.raises(ValueError, match="thresholds must be finite"):
         MixPlan.from_arrays(arrays | {"thresholds": np.full(len(plan.windows), np.nan)})
     other = MixChange(MixPlan.from_arrays(arrays | {"windows": plan.windows[:1], "thresholds": plan.thresholds[:1]}))
-    with pytest.raises(ValueError, match="state of shape"):
-        MixChange(plan).set_state(other.get_state())
+    assert not MixChange(plan).set_state(other.get_state())
 
 
 def test_too_few_texts_are_refused_and_few_get_short_windows_only(monkeypatch):
