@@ -5,14 +5,41 @@ A part stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``.
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import typer.main
 
 import config
+from agent.cli import app
 from agent.metric_table import metrics_markdown
+
+
+def commands_markdown() -> str:
+    """Write every command with its arguments and options."""
+    group = typer.main.get_command(app)
+    return "\n".join(line for name, command in group.commands.items() for line in _command_lines(name, command))
+
+
+def _command_lines(name: str, command: Any) -> Iterator[str]:
+    words = [_argument(param) for param in command.params if param.param_type_name == "argument"]
+    yield f"**`{' '.join(['offmap', name, *words])}`**: {' '.join((command.help or '').split())}"
+    yield from ("", "| option | default | what it is |", "|---|---|---|")
+    for param in command.params:
+        options = [_argument(param)] if param.param_type_name == "argument" else [*param.opts, *param.secondary_opts]
+        default = "required" if param.required else "–" if param.default in {None, False, ()} else f"`{param.default}`"
+        yield f"| {', '.join(f'`{option}`' for option in options)} | {default} | {(param.help or '').strip()} |"
+    yield ""
+
+
+def _argument(param: Any) -> str:
+    return param.name.upper() + ("..." if param.nargs == -1 else "")
+
 
 README = Path(__file__).parents[1] / "README.md"
 PARTS: dict[str, Callable[[], str]] = {
+    "commands": commands_markdown,
     "configuration": config.reference_markdown,
     "metrics": metrics_markdown,
 }
