@@ -28,9 +28,13 @@ def _command_lines(name: str, command: Any) -> Iterator[str]:
     yield from ("", "| option | default | what it is |", "|---|---|---|")
     for param in command.params:
         options = [_argument(param)] if param.param_type_name == "argument" else [*param.opts, *param.secondary_opts]
-        default = "required" if param.required else "–" if param.default in {None, False, ()} else f"`{param.default}`"
+        default = "required" if param.required else f"`{param.default}`" if _has_default(param) else "–"
         yield f"| {', '.join(f'`{option}`' for option in options)} | {default} | {(param.help or '').strip()} |"
     yield ""
+
+
+def _has_default(param: Any) -> bool:
+    return isinstance(param.default, str | int) and not isinstance(param.default, bool)
 
 
 def _argument(param: Any) -> str:
