@@ -21,6 +21,9 @@ REDACTED = frozenset({"redacted-by-litellm", "__REDACTED__"})
 """What producers write in a text's place; scored, it would look as if all diversity had gone."""
 
 
+_DEFAULTS = DecodeOptions()
+
+
 def decode(record: Record, options: DecodeOptions | None = None) -> list[Outcome]:
     """Read one record.
 
@@ -43,7 +46,7 @@ def decode(record: Record, options: DecodeOptions | None = None) -> list[Outcome
     [Rejected(reason='not_json')]
     """
     try:
-        return decode_or_raise(record, options or DecodeOptions())
+        return decode_or_raise(record, options or _DEFAULTS)
     except Exception:
         return [Rejected("failed")]
 

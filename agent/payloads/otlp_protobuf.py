@@ -52,13 +52,9 @@ class _Batch(Reader):
         return found or None
 
     def _leaves(self) -> Iterator[bytes]:
-        for resource in self._all(self._data, 1):
-            for scope in self._all(resource, 2):
-                yield from self._all(scope, 2)
-
-    def _all(self, data: bytes, wanted: int) -> Iterator[bytes]:
-        """Yield the messages in one field."""
-        return (sub(value) for number, kind, value in self.fields(data) if number == wanted and kind == BYTES)
+        for resource in self.messages(self._data, 1):
+            for scope in self.messages(resource, 2):
+                yield from self.messages(scope, 2)
 
     def _span(self, parsed: Parsed) -> Item | None:
         """Read a Span: 1 trace, 2 span, 7 start, 8 end, 9 attributes, 11 events, 15 status."""
@@ -129,20 +125,23 @@ class _Batch(Reader):
         return (key, value) if key.startswith(wanted) else (None, b"")
 
     def _any(self, data: bytes, depth: int) -> Any:
-        """Read an AnyValue."""
+        """Read an AnyValue: one field of `_plain`'s, a text, or others inside."""
         if depth > _DEEPEST:
             raise UnreadableError("too_deep")
-        if data[:1] == _KEY and data[1] < _SHORT and data[1] + 2 == len(data):  # a short text: by far the most
-            return data[2:].decode()
+        if len(data) > 1 and data[0] & 7 == BYTES and data[1] < _SHORT and data[1] + 2 == len(data):  # by far the most
+            return self._inside(data[0] >> 3, BYTES, data[2:], depth)
         for number, kind, value in self.fields(data):
-            if number == _STRING and kind == BYTES:
-                return text(value)
-            if number == _KVLIST and kind == BYTES:
-                return self._pairs(self._all(sub(value), 1), depth + 1, (b"",))
-            if number == _ARRAY and kind == BYTES:
-                return [self._any(each, depth + 1) for each in self._all(sub(value), 1)]
-            return _plain(number, kind, value)
+            return self._inside(number, kind, value, depth)
         return None
+
+    def _inside(self, number: int, kind: int, value: bytes | int, depth: int) -> Any:
+        if kind != BYTES or isinstance(value, int):
+            return _plain(number, kind, value)
+        if number == _STRING:
+            return value.decode()
+        if number == _KVLIST:
+            return self._pairs(self.messages(value, 1), depth + 1, (b"",))
+        return [self._any(each, depth + 1) for each in self.messages(value, 1)] if number == _ARRAY else None
 
 
 def _plain(number: int, kind: int, value: bytes | int) -> Any:

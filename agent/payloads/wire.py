@@ -64,6 +64,31 @@ class Reader:
             yield number, kind, data[at : at + size]
             at += size
 
+    def messages(self, data: bytes, number: int) -> list[bytes]:
+        r"""Return the contents of one field of up to 15 that holds messages; the others are skipped.
+
+        Raises
+        ------
+        UnreadableError
+            As `fields` does.
+
+        Examples
+        --------
+        >>> Reader().messages(b"\x08\x01\x12\x02Hi\x12\x00", 2)
+        [b'Hi', b'']
+        """
+        found, tag, at, end = [], number << 3 | BYTES, 0, len(data)
+        while at + 1 < end and data[at] == tag and data[at + 1] <= _LAST_SHORT:  # alike and short: by far the most
+            start, at = at + 2, at + 2 + data[at + 1]
+            if at > end:
+                raise UnreadableError("bad_protobuf")
+            found.append(data[start:at])
+        self._left -= len(found)
+        if at == end:
+            return found
+        rest = self.fields(data[at:] if at else data)
+        return found + [sub(value) for each, kind, value in rest if each == number and kind == BYTES]
+
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """Return a number and where it ends."""
