@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
 from detectors.interval import anytime_interval
 from detectors.share_window import ShareWindow
 
 if TYPE_CHECKING:
-    from detectors.reference import Reference
-
     from agent.records import Encoded
     from agent.tally import Labels, Sample, State, Tally
+    from detectors.reference import Reference
 
 
 class WindowSpec(NamedTuple):

@@ -34,9 +34,7 @@ DOORS = {
     "pydantic_core": "config/*.py",
     "rich": "agent/cli_*.py agent/report.py",
     "scipy": "detectors/twins.py detectors/evidence_accepted.py",  # to fit only
-    "scipy": "detectors/evidence_accepted.py detectors/twins.py",
     "sentence_transformers": "agent/embedding/compile*.py",
-    "sklearn": "detectors/novelty.py",
     "sklearn": "detectors/novelty.py",
     "tokenizers": "agent/embedding/*.py",
     "torch": "agent/embedding/compile*.py",

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agent.assembly import build_pipeline
 from agent.intake import Clocks
 from agent.pipeline import Pipeline, ScoreRow
 from agent.profile import read_profile
 from agent.records import Record
 from agent.sampling import HashSampler
 from agent.tally import Histogram
-from agent.assembly import build_pipeline
 from config import load_settings
 from tests.small import ODD, sentences, small_profile, small_settings
 

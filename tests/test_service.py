@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agent.assembly import build_pipeline
 from agent.board import Board
 from agent.checkpoint import CheckpointError, CheckpointStore
 from agent.intake import Clocks
@@ -19,7 +20,6 @@ from agent.records import Record
 from agent.sampling import HashSampler
 from agent.server import MetricsServer
 from agent.service import Service, ServiceOptions
-from agent.assembly import build_pipeline
 from config import load_settings
 from tests.fakes import ListSource
 from tests.small import sentences, small_profile, small_settings
