@@ -245,6 +245,23 @@ def test_a_cut_stream_gives_what_came():
     assert found.response == "In the "
 
 
+@pytest.mark.parametrize(
+    ("record", "tags"),
+    [
+        (CASES["kong"].record(), {"ai.proxy.meta.provider_name": "openai"}),
+        (CASES["kserve binary request"].record(), {"inferenceservicename": "bank"}),
+        (CASES["kserve structured request"].record(), {"inferenceservicename": "bank", "data.max_tokens": "64"}),
+        (Record("t", 0, 0, cases.fixture("otlp_1_37.traces.json")), {"gen_ai.provider.name": "openai"}),
+        (Record("t", 0, 0, cases.fixture("otlp_1_28.traces.pb").replace(b"server.port", b"gen_ai.port")), {}),
+        (Record("t", 0, 0, cases.fixture("otlp_openinference.traces.pb")), {"llm.system": "openai"}),
+        (CASES["litellm ndjson"].record(), {"status": "success"}),
+    ],
+)
+def test_tags_that_the_config_names(record, tags):
+    found = decode_or_raise(record, DecodeOptions(tags=(*tags, "lost.path")))
+    assert dict(getattr(found[0], "tags", None) or ()) == tags
+
+
 def test_every_name_in_the_table_has_a_case():
     seen = {each.shape for case in CASES.values() for each in case.expected} | {"otlp"}
     wrappers = {"cloudevents", "kserve_export", "connect", "openai_batch", "pair", "alone", "converse"}

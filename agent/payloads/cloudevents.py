@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import count, first, name
+from agent.payloads.fields import count, first, name, tagged
 from agent.payloads.halves import answered, asked
 from agent.payloads.opening import parse, unwrap
 from agent.payloads.reasons import UnreadableError
@@ -49,7 +49,9 @@ def read(document: dict[str, Any], context: Context) -> list[Outcome]:
 
 def read_binary(event: dict[str, Any], value: bytes, context: Context) -> list[Outcome]:
     """Read a binary event: attributes from the headers, data from the record's value."""
-    return _read_event(event, value, context)
+    paths = context.options.tag_paths
+    found = _read_event(event, value, context)
+    return [each if isinstance(each, Rejected) else tagged(each, event, paths) for each in found] if paths else found
 
 
 def unbase64(text: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 from agent.payloads import cloudevents, conversation, plain, protobuf
 from agent.payloads.bodies import assemble
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import MOST_PARTS, dig, name
+from agent.payloads.fields import MOST_PARTS, dig, name, tagged
 from agent.payloads.opening import DEEPEST, parse, unwrap
 from agent.payloads.options import DecodeOptions
 from agent.payloads.reasons import UnreadableError
@@ -110,11 +110,12 @@ def _element(document: Any, context: Context) -> list[Outcome]:
 
 
 def _read_object(document: dict[str, Any], context: Context) -> list[Outcome]:
-    paths = context.options.paths
-    if not paths:
+    options = context.options
+    if not options.paths and not options.tags:
         return _known(document, context)
-    found = plain.read_mapped(document, context) if "prompt" in paths or "response" in paths else []
-    return [_overruled(each, document, paths) for each in found or _known(document, context)]
+    mapped = "prompt" in options.paths or "response" in options.paths
+    found = plain.read_mapped(document, context) if mapped else []
+    return [_overruled(each, document, options) for each in found or _known(document, context)]
 
 
 def _known(document: dict[str, Any], context: Context) -> list[Outcome]:
@@ -128,18 +129,20 @@ def _named(outcome: Outcome, shape: str) -> Outcome:
     return outcome if isinstance(outcome, Rejected) or outcome.shape else outcome._replace(shape=shape)
 
 
-def _overruled(outcome: Outcome, document: dict[str, Any], paths: dict[str, tuple[str, ...]]) -> Outcome:
-    """Let the config's word on id, time and model count more than the shape's own."""
+def _overruled(outcome: Outcome, document: dict[str, Any], options: DecodeOptions) -> Outcome:
+    """Let the config's word on id, time and model count more than the shape's own, and add the tags."""
     if isinstance(outcome, Rejected):
         return outcome
+    paths = options.paths
     fields = ("id", "time", "model")
     identity, time, model = (dig(document, paths[field]) if field in paths else None for field in fields)
-    return outcome._replace(
+    overruled = outcome._replace(
         id=name(identity) or outcome.id,
         time=to_seconds(time) or outcome.time,
         model=name(model) or outcome.model,
         shape=outcome.shape or "plain",
     )
+    return tagged(overruled, document, options.tag_paths)
 
 
 def _bounded(outcome: Outcome, longest: int) -> list[Outcome]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agent.records import Exchange
+
 LONGEST_NAME = 256
 """Characters of an id, a model's name, a label. Longer ones are cut: no counter or buffer grows with a message."""
 LARGEST_COUNT = 2**53
@@ -83,6 +85,26 @@ def dig(document: Any, path: Iterable[str]) -> Any:
             return None
         document = document.get(key)
     return document
+
+
+def tagged(exchange: Exchange, document: Mapping[str, Any], paths: Mapping[str, tuple[str, ...]]) -> Exchange:
+    """Add the tags that a document has at the given paths: texts, whole numbers, true and false.
+
+    Examples
+    --------
+    >>> tagged(Exchange(), {"meta": {"tier": "gold"}}, {"meta.tier": ("meta", "tier"), "lost": ("lost",)}).tags
+    (('meta.tier', 'gold'),)
+    """
+    known = dict(exchange.tags or ())
+    found = {
+        title: _tag(document[title] if title in document else dig(document, path)) for title, path in paths.items()
+    }
+    tags = {title: value for title, value in found.items() if value is not None} | known
+    return exchange._replace(tags=tuple(tags.items())) if len(tags) > len(known) else exchange
+
+
+def _tag(value: Any) -> str | None:
+    return str(value).lower() if isinstance(value, bool) else name(value)
 
 
 def mapping(value: Any) -> dict[str, Any]:

@@ -40,6 +40,9 @@ class DecodeOptions:
     ----------
     fields : FieldMap
         Where messages of the user's own shape keep their fields.
+    tags : tuple of str
+        Dotted paths in the message (for OpenTelemetry: names of attributes, for binary CloudEvents of extensions) of
+        what is kept as a tag, under the path as its name.
     which : {"last_user", "all_user", "all"}
         Which part of a conversation is the prompt: `agent.payloads.text.prompt_text`.
     max_message_bytes : int
@@ -48,13 +51,17 @@ class DecodeOptions:
         A longer prompt or response is cut here; the embedder reads less than this in any case.
     paths : dict of str to tuple of str
         `fields.given()`, once.
+    tag_paths : dict of str to tuple of str
+        `tags`, split at the dots.
     """
 
     fields: FieldMap = FieldMap()
     which: str = "last_user"
     max_message_bytes: int = 4 * 2**20
     max_text_chars: int = 200_000
+    tags: tuple[str, ...] = ()
     paths: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    tag_paths: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.which not in WHICH:
@@ -63,3 +70,4 @@ class DecodeOptions:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be at least 1")
         object.__setattr__(self, "paths", self.fields.given())
+        object.__setattr__(self, "tag_paths", {path: tuple(path.split(".")) for path in self.tags})

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from agent.payloads import genai
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import MOST_PARTS, name
+from agent.payloads.fields import MOST_PARTS, name, tagged
 from agent.records import Exchange, Rejected
 
 
@@ -22,7 +22,7 @@ class Item(NamedTuple):
     start, end : float or None
         Seconds since the epoch; a log record has no end.
     attributes : dict
-        Those that `WANTED` names, as plain values.
+        Those that `wanted` names, as plain values.
     events : list of (str, dict)
         A span's events: name and attributes. A log record is its own only event, its body among the attributes.
     failed : bool
@@ -48,14 +48,19 @@ WANTED = (
     "output.",
     "langfuse.",
     "openinference.",
-    "traceloop.",
     "session.",
     "user.",
     "error.",
+    "event.",
 )
 """Prefixes of the attributes that are decoded; the rest is skipped."""
 BODY = "body"
 """The key under which a log record's body stands among the attributes of its event."""
+
+
+def wanted(context: Context) -> tuple[str, ...]:
+    """Return the prefixes of the attributes that are to be decoded: those of the conventions, and the tags."""
+    return (*WANTED, *context.options.tags)
 
 
 def read_items(items: Iterable[Item], context: Context) -> list[Outcome]:
@@ -68,17 +73,20 @@ def read_items(items: Iterable[Item], context: Context) -> list[Outcome]:
         elif not item.attributes and not item.events:  # a span of something else: most of what a service traces
             found.append(Rejected("not_llm"))
         else:
-            found += _placed(genai.read(item.attributes, item.events, context), item)
+            found += _placed(genai.read(item.attributes, item.events, context), item, context)
     for same in logs.values():
         events = [event for item in same for event in item.events]
         attributes = {key: value for item in same for key, value in item.attributes.items()}
-        found += _placed(genai.read(attributes, events, context), same[0])
+        found += _placed(genai.read(attributes, events, context), same[0]._replace(attributes=attributes), context)
     return found or [Rejected("not_llm")]
 
 
-def _placed(outcomes: list[Outcome], item: Item) -> list[Outcome]:
-    """Add time, trace and what joins a half to its other half: the span."""
-    return [each if isinstance(each, Rejected) else _one(each, item) for each in outcomes]
+def _placed(outcomes: list[Outcome], item: Item, context: Context) -> list[Outcome]:
+    """Add time, trace, tags and what joins a half to its other half: the span."""
+    paths = context.options.tag_paths
+    return [
+        each if isinstance(each, Rejected) else tagged(_one(each, item), item.attributes, paths) for each in outcomes
+    ]
 
 
 def _one(exchange: Exchange, item: Item) -> Exchange:

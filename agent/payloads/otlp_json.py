@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.payloads.context import Context, Outcome
 from agent.payloads.fields import MOST_PARTS, mapping, name
-from agent.payloads.otlp import BODY, WANTED, Item, read_items
+from agent.payloads.otlp import BODY, Item, read_items, wanted
 from agent.payloads.times import to_seconds
 
 MARKS = frozenset({"resourceSpans", "resourceLogs"})
@@ -18,8 +18,9 @@ _ERROR_STATUS = (2, "2", "STATUS_CODE_ERROR")
 
 def read(document: dict[str, Any], context: Context) -> list[Outcome]:
     """Read a batch of spans, of log records or of both."""
-    spans = (_span(span) for span in _leaves(document, "resourceSpans", "scopeSpans", "spans"))
-    logs = (_log(record) for record in _leaves(document, "resourceLogs", "scopeLogs", "logRecords"))
+    keys = wanted(context)
+    spans = (_span(span, keys) for span in _leaves(document, "resourceSpans", "scopeSpans", "spans"))
+    logs = (_log(record, keys) for record in _leaves(document, "resourceLogs", "scopeLogs", "logRecords"))
     return read_items(chain(spans, logs), context)
 
 
@@ -41,18 +42,18 @@ def value_of(value: Any, depth: int = 0) -> Any:
     return inner if kind in ("stringValue", "intValue", "doubleValue", "boolValue") else None
 
 
-def _pairs(entries: Any, depth: int = 0, wanted: tuple[str, ...] = ("",)) -> dict[str, Any]:
-    """Return a list of keys and values as a dict; only keys that begin with one of `wanted`."""
+def _pairs(entries: Any, depth: int = 0, keys: tuple[str, ...] = ("",)) -> dict[str, Any]:
+    """Return a list of keys and values as a dict; only keys that begin with one of `keys`."""
     return {
         entry["key"]: value_of(entry.get("value"), depth)
         for entry in _list(entries)
-        if isinstance(entry, dict) and isinstance(entry.get("key"), str) and entry["key"].startswith(wanted)
+        if isinstance(entry, dict) and isinstance(entry.get("key"), str) and entry["key"].startswith(keys)
     }
 
 
-def _span(span: dict[str, Any]) -> Item:
+def _span(span: dict[str, Any], keys: tuple[str, ...]) -> Item:
     events = [
-        (name(event.get("name")) or "", _pairs(event.get("attributes"), wanted=WANTED))
+        (name(event.get("name")) or "", _pairs(event.get("attributes"), keys=keys))
         for event in _list(span.get("events"))
         if isinstance(event, dict)
     ]
@@ -61,14 +62,14 @@ def _span(span: dict[str, Any]) -> Item:
         span_id=name(span.get("spanId")) or "",
         start=to_seconds(span.get("startTimeUnixNano")),
         end=to_seconds(span.get("endTimeUnixNano")),
-        attributes=_pairs(span.get("attributes"), wanted=WANTED),
+        attributes=_pairs(span.get("attributes"), keys=keys),
         events=events,
         failed=mapping(span.get("status")).get("code") in _ERROR_STATUS,
     )
 
 
-def _log(record: dict[str, Any]) -> Item:
-    attributes = _pairs(record.get("attributes"), wanted=(*WANTED, "event."))
+def _log(record: dict[str, Any], keys: tuple[str, ...]) -> Item:
+    attributes = _pairs(record.get("attributes"), keys=keys)
     title = name(record.get("eventName")) or name(attributes.get("event.name")) or ""
     body = value_of(record.get("body"))
     inside = body if isinstance(body, dict) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from agent.payloads.otlp import BODY, WANTED, Item
@@ -13,20 +14,27 @@ from agent.payloads.wire import BYTES, FIXED64, VARINT, Reader, sub, text
 
 _DEEPEST = 32
 _TRACE_BYTES = 16
-_WANTED = tuple(prefix.encode() for prefix in (*WANTED, "event."))
+_EVERY = (b"",)
 _ERROR = 2
 _KEY, _VALUE = b"\x0a", b"\x12"  # the tags of fields 1 and 2
 _SHORT = 0x80  # a length below takes one byte
 _STRING, _BOOL, _INT, _DOUBLE, _ARRAY, _KVLIST = 1, 2, 3, 4, 5, 6  # AnyValue's fields
 
 
-def items(data: bytes) -> list[Item] | None:
+def items(data: bytes, keys: tuple[str, ...] = WANTED) -> list[Item] | None:
     """Return the spans or the log records; None where the bytes are another message.
+
+    Of their attributes those are decoded that begin with one of `keys`.
 
     Both are ``{1: {1: resource, 2: {1: scope, 2: leaf}}}``: which it is shows in the leaf, whose first field is the
     trace's id (bytes) in a span and the time (fixed) in a log record.
     """
-    return _Batch(data).items()
+    return _Batch(data, _encoded(keys)).items()
+
+
+@lru_cache(maxsize=8)
+def _encoded(keys: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(key.encode() for key in keys)
 
 
 Parsed = dict[int, list[tuple[int, Any]]]
@@ -35,9 +43,10 @@ Parsed = dict[int, list[tuple[int, Any]]]
 class _Batch(Reader):
     """One message; all that is read from it counts against the same limit."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, keys: tuple[bytes, ...]) -> None:
         super().__init__()
         self._data = data
+        self._keys = keys
 
     def items(self) -> list[Item] | None:
         found: list[Item] = []
@@ -67,7 +76,7 @@ class _Batch(Reader):
             span_id=(_one(parsed, 2, BYTES) or b"").hex(),
             start=_time(parsed, 7),
             end=_time(parsed, 8),
-            attributes=self._pairs(value for _, value in parsed.get(9, ())),
+            attributes=self._pairs((value for _, value in parsed.get(9, ())), self._keys),
             events=[self._event(sub(value)) for _, value in parsed.get(11, ())],
             failed=any(number == 3 and value == _ERROR for number, _, value in self.fields(status)),
         )
@@ -76,7 +85,7 @@ class _Batch(Reader):
         """Read a LogRecord: 1 time, 5 body, 6 attributes, 9 trace, 10 span, 11 observed time, 12 the event's name."""
         if _one(parsed, 1, FIXED64) is None and _one(parsed, 11, FIXED64) is None:
             return None
-        attributes = self._pairs(value for _, value in parsed.get(6, ()))
+        attributes = self._pairs((value for _, value in parsed.get(6, ())), self._keys)
         body = self._any(_one(parsed, 5, BYTES) or b"", 0)
         title = text(_one(parsed, 12, BYTES) or b"") or str(attributes.get("event.name") or "")
         return Item(
@@ -97,13 +106,13 @@ class _Batch(Reader):
                 title = text(value)
             elif number == 3 and kind == BYTES:
                 attributes.append(value)
-        return title, self._pairs(attributes)
+        return title, self._pairs(attributes, self._keys)
 
-    def _pairs(self, entries: Iterable[Any], depth: int = 0, wanted: tuple[bytes, ...] = _WANTED) -> dict[str, Any]:
+    def _pairs(self, entries: Iterable[Any], keys: tuple[bytes, ...], depth: int = 0) -> dict[str, Any]:
         """Read KeyValues: 1 key, 2 value; the values of keys that nobody wants stay unread."""
         found: dict[str, Any] = {}
         for entry in entries:
-            key, value = self._key_value(sub(entry), wanted)
+            key, value = self._key_value(sub(entry), keys)
             if key is not None:
                 found[key.decode()] = self._any(value, depth)
         return found
@@ -140,7 +149,7 @@ class _Batch(Reader):
         if number == _STRING:
             return value.decode()
         if number == _KVLIST:
-            return self._pairs(self.messages(value, 1), depth + 1, (b"",))
+            return self._pairs(self.messages(value, 1), _EVERY, depth + 1)
         return [self._any(each, depth + 1) for each in self.messages(value, 1)] if number == _ARRAY else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.payloads import oip_protobuf, otlp_protobuf
 from agent.payloads.context import Context, Outcome
-from agent.payloads.otlp import Item, read_items
+from agent.payloads.otlp import Item, read_items, wanted
 from agent.payloads.reasons import UnreadableError
 
 _FIRST = b"\x0a"  # field 1, a string or a message: how every one of these messages begins
@@ -24,15 +24,15 @@ def read(value: bytes, context: Context) -> list[Outcome]:
         With reason "bad_protobuf" where the bytes are none of these, or "too_deep".
     """
     try:
-        items = _spans(value)
+        items = _spans(value, context)
         return oip_protobuf.read(value, context) if items is None else read_items(items, context)
     except UnicodeDecodeError:
         raise UnreadableError("bad_protobuf") from None
 
 
-def _spans(value: bytes) -> list[Item] | None:
+def _spans(value: bytes, context: Context) -> list[Item] | None:
     try:
-        return otlp_protobuf.items(value)
+        return otlp_protobuf.items(value, wanted(context))
     except UnicodeDecodeError:
         return None
     except UnreadableError as problem:
