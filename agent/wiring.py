@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,11 +22,12 @@ from agent.replay import ReplayOutputs, ReplayResult, replay
 from agent.sampling import FractionControl, HashSampler
 from agent.server import MetricsServer
 from agent.service import Service, ServiceOptions
+from agent.signals import stopped_by_signals
 from agent.sources.files import FileSource
 from agent.sources.kafka_options import KafkaOptions
 from agent.sources.kafka_source import KafkaSource
 from agent.supervisor import KnownError, supervise
-from config import ConfigError, ServerSettings
+from config import ConfigError, ServerSettings, ShutdownSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +66,7 @@ def run_agent(settings: Settings, *, stay_up: bool = False, make_source: MakeSou
     board.show("offmap_build", {(version("offmap"),): 1.0})
     server = MetricsServer(board, settings.server.host, settings.server.port)
     try:
-        with _stopped_by_signals(settings.shutdown.grace_seconds) as stop:
+        with stopped_by_signals(settings.shutdown.grace_seconds) as stop:
             work = _worker(settings, board, make_source or kafka_source)
             supervise(work, board, stop, stay_up=stay_up)
     finally:
@@ -127,7 +126,7 @@ def _load_or_wait(load: Callable[[], Settings]) -> Settings | None:
     board.down("bad_config")
     server = MetricsServer(board, default.host, default.port)
     try:
-        with _stopped_by_signals(0.0) as stop:
+        with stopped_by_signals(ShutdownSettings().grace_seconds) as stop:
             while not stop.wait(RELOAD_SECONDS):
                 board.beat()
                 with suppress(ConfigError):
@@ -179,27 +178,3 @@ def _known_errors() -> Iterator[None]:
         raise KnownError("bad_profile", str(error)) from error
     except CheckpointError as error:
         raise KnownError("bad_checkpoint_folder", str(error)) from error
-
-
-@contextmanager
-def _stopped_by_signals(grace_seconds: float) -> Iterator[threading.Event]:
-    """Set an event on SIGTERM and SIGINT; what is not done within the grace is left to the next start.
-
-    Leaving by force is safe: the last checkpoint stands, and what came after it is read again.
-    """
-    stop = threading.Event()
-    leave = threading.Timer(grace_seconds, os._exit, (1,))
-    leave.daemon = True
-
-    def on_signal(_number: int, _frame: object) -> None:
-        if not stop.is_set():
-            stop.set()
-            leave.start()
-
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        leave.cancel()
-        for number, handler in previous.items():
-            signal.signal(number, handler)

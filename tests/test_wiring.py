@@ -75,7 +75,6 @@ def test_a_sidecar_with_a_bad_config_leaves_when_told(monkeypatch: pytest.Monkey
             os.kill(os.getpid(), signal.SIGTERM)
         raise ConfigError(["kafka.topics: is missing"])
 
-    monkeypatch.setattr(wiring.threading.Timer, "start", lambda _self: None)  # no leaving by force within a test
     wiring.run_sidecar(load)
     assert len(loads) == 3
 
