@@ -7,18 +7,16 @@ import json
 import math
 import time
 import tracemalloc
-from contextlib import suppress
 
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.payloads import REASONS, SHAPES, DecodeOptions, decode, jsontext
+from agent.payloads import REASONS, SHAPES, DecodeOptions, decode
 from agent.payloads.bodies import BODIES
 from agent.payloads.decoder import decode_or_raise
 from agent.payloads.fields import MOST_PARTS
-from agent.payloads.reasons import UnreadableError
 from agent.payloads.shapes import SHAPES as TABLE
 from agent.records import Exchange, Record, Rejected
 from tests import payload_cases as cases
@@ -239,27 +237,21 @@ HOSTILE = {
 }
 
 
-def seconds(work):
-    """Return the processor time of the best of three runs."""
-    best = math.inf
-    for _ in range(3):
+def quick(work, limit):
+    """Say whether one of several runs stays below a limit, in seconds of processor time; the machine may be busy."""
+    for _ in range(8):
         started = time.thread_time()
         work()
-        best = min(best, time.thread_time() - started)
-    return best
-
-
-def parsed(value):
-    with suppress(UnreadableError):
-        jsontext.loads(value)
+        if time.thread_time() - started < limit:
+            return True
+    return False
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_message_hangs_or_swells(name):
     value = HOSTILE[name]
     assert len(value) <= 1.1 * MEGABYTE
-    # what the parser alone needs is left out: a busy machine stretches both
-    assert seconds(lambda: read(value)) < 0.1 + seconds(lambda: parsed(value))
+    assert quick(lambda: read(value), 0.1)
     tracemalloc.start()  # makes everything slow, so less of what is long in itself
     read(value[:200_000])
     _, peak = tracemalloc.get_traced_memory()

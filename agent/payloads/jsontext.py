@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from typing import Any
@@ -17,6 +18,7 @@ _LONE_SURROGATE = re.compile(
 )
 _OFF_STANDARD = (b"NaN", b"Infinity", b"\\ud", b"\\uD", b"\xef\xbb\xbf")
 _LONGEST_INTEGER = 20
+_LONG = 100_000
 
 
 def loads(data: bytes | str) -> Any:
@@ -36,7 +38,7 @@ def loads(data: bytes | str) -> Any:
     {'a': [1, None, 'cut �']}
     """
     try:
-        return orjson.loads(data)
+        return orjson.loads(data) if len(data) < _LONG else _uncollected(data)
     except orjson.JSONDecodeError as problem:
         if "depth" in problem.msg:
             raise UnreadableError("too_deep") from None
@@ -44,6 +46,17 @@ def loads(data: bytes | str) -> Any:
     if not any(sign in raw for sign in _OFF_STANDARD):
         raise UnreadableError(_why_not(raw))
     return _lenient(raw)
+
+
+def _uncollected(data: bytes | str) -> Any:
+    """Parse a long document without the garbage collector, which else walks the whole heap many times meanwhile."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return orjson.loads(data)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _lenient(raw: bytes) -> Any:

@@ -60,24 +60,26 @@ def assemble(chunks: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _add(stream: dict[str, Any], choice: dict[str, Any]) -> None:
     """Add one chunk's choice to what came before."""
-    delta = mapping(choice.get("delta"))
-    for field, piece in (*delta.items(), ("text", choice.get("text"))):
+    delta = choice.get("delta")
+    for holder, field in ((delta, "content"), (delta, "refusal"), (choice, "text")):
+        piece = holder.get(field) if isinstance(holder, dict) else None
         if isinstance(piece, str):
             stream.setdefault(field, []).append(piece)
-    calls = delta.get("tool_calls")
-    stream.setdefault("calls", set()).update(
-        count(call.get("index")) for call in (calls if isinstance(calls, list) else []) if isinstance(call, dict)
-    )
-    stream["finish_reason"] = choice.get("finish_reason") or stream.get("finish_reason")
+    calls = delta.get("tool_calls") if isinstance(delta, dict) else None
+    if isinstance(calls, list):
+        indexes = (count(call.get("index")) for call in calls if isinstance(call, dict))
+        stream.setdefault("calls", set()).update(indexes)
+    if choice.get("finish_reason"):
+        stream["finish_reason"] = choice["finish_reason"]
 
 
 def _closed(stream: dict[str, Any]) -> dict[str, Any]:
     texts = {field: "".join(stream[field]) for field in ("content", "refusal", "text") if field in stream}
+    ended = {"finish_reason": stream.get("finish_reason")}
     if "text" in texts:
-        return {"text": texts["text"], "finish_reason": stream["finish_reason"]}
-    calls: list[dict[str, Any]] = [{} for _ in stream["calls"]]
-    message = texts | ({"tool_calls": calls} if calls else {})
-    return {"message": message, "finish_reason": stream["finish_reason"]}
+        return ended | {"text": texts["text"]}
+    calls: list[dict[str, Any]] = [{} for _ in stream.get("calls", ())]
+    return ended | {"message": texts | ({"tool_calls": calls} if calls else {})}
 
 
 def _asked(body: dict[str, Any], messages: Any, context: Context) -> Outcome:

@@ -78,7 +78,9 @@ class Reader:
         [b'Hi', b'']
         """
         found, tag, at, end = [], number << 3 | BYTES, 0, len(data)
-        while at + 1 < end and data[at] == tag and data[at + 1] <= _LAST_SHORT:  # alike and short: by far the most
+        for _ in range(self._left):
+            if at + 1 >= end or data[at] != tag or data[at + 1] > _LAST_SHORT:
+                break  # all before are alike and short: by far the most
             start, at = at + 2, at + 2 + data[at + 1]
             if at > end:
                 raise UnreadableError("bad_protobuf")
