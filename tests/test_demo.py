@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from demo import run_demo
 from demo.found import Count, Finding, Part, split_traffic
 from tests.needs import require_java, require_model, require_prometheus
 
@@ -86,6 +87,35 @@ def test_the_traffic_is_cut_where_the_new_topics_begin(tmp_path):
 
 def part(truth: float) -> Part:
     return Part("a part", Path(), 1000, truth)
+
+
+@pytest.fixture
+def two_parts(tmp_path, monkeypatch):
+    """Two parts of two lines, and an agent that has counted, one call later, what was polled."""
+    paths = [tmp_path / "before.jsonl", tmp_path / "after.jsonl"]
+    for path in paths:
+        path.write_text('{"prompt": "a"}\n{"prompt": "b"}\n')
+    counts = iter([Count(0, 0, 0, 0), Count(2, 2, 0, 1), Count(2, 2, 0, 1), Count(4, 4, 1, 2)])
+    monkeypatch.setattr(run_demo, "read_count", lambda _url: next(counts))
+    return [Part(path.stem, path, 2, 0.0) for path in paths]
+
+
+def test_the_second_part_waits_until_the_first_is_counted(two_parts, capsys):
+    source = run_demo.Parts(two_parts, "", stay=False)
+    polled = [source.poll() for _ in range(5)]
+    assert [len(batch.records) for batch in polled] == [2, 0, 2, 0, 0]
+    assert [batch.end for batch in polled] == [False] * 4 + [True]
+    shown = capsys.readouterr().out
+    assert "before: 2 prompts" in shown
+    assert "after: 2 prompts" in shown
+
+
+def test_in_a_terminal_the_stream_does_not_end(two_parts, capsys, monkeypatch):
+    monkeypatch.setattr(run_demo.time, "sleep", lambda _seconds: None)
+    source = run_demo.Parts(two_parts, "http://127.0.0.1:1", stay=True)
+    assert not any(source.poll().end for _ in range(20))
+    assert "http://127.0.0.1:1/metrics serves these numbers until Ctrl-C" in capsys.readouterr().out
+    source.close()
 
 
 def test_what_is_uncovered_by_chance_is_not_new():
