@@ -461,6 +461,11 @@ CASES: dict[str, Case] = {
     "kserve export response": Case(
         exported("response", CHAT_RESPONSE), [CE_ANSWERED._replace(trace_id=None, status=None)]
     ),
+    "kserve export, another release": Case(
+        {key[0].upper() + key[1:]: value for key, value in exported("request", CHAT_REQUEST).items()},
+        [CE_ASKED._replace(trace_id=None)],
+        [("Bytes",), ("ReqType",)],
+    ),
     "seldon inputs": Case(
         OIP_REQUEST,
         [OIP_ASKED._replace(id="k-1", join_key="k-1")],

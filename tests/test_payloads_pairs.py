@@ -104,7 +104,7 @@ def test_completions_with_one_prompt_and_with_several():
     found = read({"request": {"prompt": "A"}, "response": answer})
     assert [(each.prompt, each.response) for each in found] == [("A", "a1")]
     found = read({"request": {"prompt": ["A", "B"]}, "response": answer})
-    assert [(each.prompt, each.response) for each in found] == [("A", "a1"), ("B", "b1")]
+    assert [(each.prompt, each.response, each.id) for each in found] == [("A", "a1", "c#0"), ("B", "b1", "c#1")]
 
 
 def test_token_prompts_have_no_text():

@@ -33,15 +33,24 @@ def pair(asked: list[Outcome], answered: list[Outcome]) -> list[Outcome]:
     """
     if not answered or not asked:
         return asked or answered
+    if len(asked) == 1:
+        return [_one(asked[0], answered[0])]
     step = max(1, len(answered) // len(asked))
-    firsts = answered[::step]
-    return [_one(half, firsts[i] if i < len(firsts) else None) for i, half in enumerate(asked)]
+    firsts = dict(enumerate(answered[::step]))
+    return [_numbered(_one(half, firsts.get(i)), i) for i, half in enumerate(asked)]
 
 
 def _one(asked: Outcome, answered: Outcome | None) -> Outcome:
     if isinstance(asked, Rejected) or not isinstance(answered, Exchange):
         return asked
     return merge(asked, answered)
+
+
+def _numbered(outcome: Outcome, i: int) -> Outcome:
+    """Tell the exchanges of one call apart."""
+    if isinstance(outcome, Rejected) or outcome.id is None:
+        return outcome
+    return outcome._replace(id=f"{outcome.id}#{i}")
 
 
 def unpack(value: Any) -> Any:

@@ -30,7 +30,12 @@ def request(body: dict[str, Any], context: Context) -> list[Outcome]:
     prompt = prompt_text(turns, which)
     if prompt is None:
         return [Rejected("no_prompt")]
-    session = name(body.get("conversation")) or name(body.get("user")) or name(body.get("safety_identifier"))
+    conversation = body.get("conversation")
+    session = (
+        name(mapping(conversation).get("id") or conversation)
+        or name(body.get("user"))
+        or name(body.get("safety_identifier"))
+    )
     return [Exchange(prompt=prompt, shape="openai_responses", model_asked=name(body.get("model")), session=session)]
 
 
