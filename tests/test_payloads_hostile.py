@@ -154,6 +154,14 @@ def test_any_change_of_binary_messages(name, data):
     )
 
 
+@QUICK
+@given(st.binary(max_size=40), st.binary(max_size=20))
+def test_any_attribute_and_value(entry, value):
+    for attribute in (entry, cases.proto((1, "gen_ai.prompt"), (2, value)), cases.proto((1, "gen_ai.prompt")) + value):
+        span = cases.proto((1, b"\1" * 16)) + b"\x39" + b"\1" * 8 + cases.proto((9, attribute))
+        read(cases.proto((1, cases.proto((2, cases.proto((2, span)))))))
+
+
 def nested(depth, open_, close):
     return open_ * depth + b"1" + close * depth
 

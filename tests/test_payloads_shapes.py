@@ -162,6 +162,14 @@ def test_span_events_of_the_oldest_convention():
     assert ours(Case(document, []).record()) == [(PROMPT, RESPONSE)]
 
 
+@pytest.mark.parametrize("encoding", ["json", "pb"])
+@pytest.mark.parametrize("name", ["1_28.logs", "1_37.logs", "1_37.traces", "openinference.traces"])
+def test_the_system_prompt_belongs_to_all(name, encoding):
+    record = Record("t", 0, 0, cases.fixture(f"otlp_{name}.{encoding}"))
+    (found,) = decode_or_raise(record, DecodeOptions(which="all"))
+    assert found.prompt == f"You are a bank.\n\n{PROMPT}"
+
+
 def test_an_evaluation_waits_for_its_exchange():
     record = {
         "traceId": "t",

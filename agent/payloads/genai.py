@@ -51,6 +51,10 @@ def read(attributes: dict[str, Any], events: Sequence[Event], context: Context) 
     if question is None and answer is None:
         ours = any(title.startswith("gen_ai.") for title, _ in events)
         return [Rejected("unrecognised" if ours else "no_content" if kind is not None else "not_llm")]
+    system = unpack(attributes.get("gen_ai.system_instructions"))
+    if isinstance(system, list) and context.options.which == "all":
+        turns = unpack(question)
+        question = [{"role": "system", "parts": system}, *(turns if isinstance(turns, list) else [turns])]
     prompts = [] if question is None else asked(question, context)
     answers = [] if answer is None else answered(answer, context)
     found = [_described(each, attributes) for each in pair(prompts, answers)]

@@ -14,7 +14,7 @@ MARKS = frozenset({"reqType", "ReqType"})
 
 
 def read(document: dict[str, Any], context: Context) -> list[Outcome]:
-    """Read ``{"reqType", "bytes", "id", "occurrenceTime", "inferenceService"}``; some releases write ``ReqType`` etc."""
+    """Read ``{"reqType", "bytes", "id", "occurrenceTime"}``; some releases write ``ReqType`` and so on."""
     fields = {key[:1].lower() + key[1:]: value for key, value in document.items()}
     data, kind = fields.get("bytes"), name(fields.get("reqType"))
     if not isinstance(data, str) or kind is None:

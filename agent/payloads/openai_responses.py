@@ -31,11 +31,8 @@ def request(body: dict[str, Any], context: Context) -> list[Outcome]:
     if prompt is None:
         return [Rejected("no_prompt")]
     conversation = body.get("conversation")
-    session = (
-        name(mapping(conversation).get("id") or conversation)
-        or name(body.get("user"))
-        or name(body.get("safety_identifier"))
-    )
+    sessions = (mapping(conversation).get("id"), conversation, body.get("user"), body.get("safety_identifier"))
+    session = next((found for each in sessions if (found := name(each))), None)
     return [Exchange(prompt=prompt, shape="openai_responses", model_asked=name(body.get("model")), session=session)]
 
 

@@ -16,7 +16,7 @@ _DEEPEST = 32
 _TRACE_BYTES = 16
 _EVERY = (b"",)
 _ERROR = 2
-_KEY, _VALUE = b"\x0a", b"\x12"  # the tags of fields 1 and 2
+_KEY, _VALUE, _TEXT = 0x0A, 0x12, 0x0A  # the tags of a key, of its value, and of a text in that
 _SHORT = 0x80  # a length below takes one byte
 _STRING, _BOOL, _INT, _DOUBLE, _ARRAY, _KVLIST = 1, 2, 3, 4, 5, 6  # AnyValue's fields
 
@@ -112,33 +112,36 @@ class _Batch(Reader):
         """Read KeyValues: 1 key, 2 value; the values of keys that nobody wants stay unread."""
         found: dict[str, Any] = {}
         for entry in entries:
-            key, value = self._key_value(sub(entry), keys)
-            if key is not None:
-                found[key.decode()] = self._any(value, depth)
+            try:
+                end = entry[1] + 2
+                value = end + 2
+                # by far the most come in order and are short; what follows would do for all, only slower
+                if entry[0] == _KEY and entry[end] == _VALUE and entry[end + 1] + value == len(entry) < _SHORT:
+                    if entry.startswith(keys, 2):
+                        found[entry[2:end].decode()] = self._any(entry[value:], depth)
+                    continue
+            except (IndexError, TypeError):
+                pass
+            title, content = self._key_value(sub(entry))
+            if title.startswith(keys):
+                found[title.decode()] = self._any(content, depth)
         return found
 
-    def _key_value(self, entry: bytes, wanted: tuple[bytes, ...]) -> tuple[bytes | None, bytes]:
-        """Return a key that is wanted and its value; by far the most come in order, with a short key."""
-        if entry[:1] == _KEY and entry[1] < _SHORT:
-            end = entry[1] + 2
-            if not entry[2:end].startswith(wanted):
-                return None, b""
-            if entry[end : end + 1] == _VALUE and entry[end + 1] < _SHORT and end + 2 + entry[end + 1] == len(entry):
-                return entry[2:end], entry[end + 2 :]
+    def _key_value(self, entry: bytes) -> tuple[bytes, bytes]:
         key, value = b"", b""
         for number, _, part in self.fields(entry):
             if number == 1:
                 key = sub(part)
             elif number == 2:
                 value = sub(part)
-        return (key, value) if key.startswith(wanted) else (None, b"")
+        return key, value
 
     def _any(self, data: bytes, depth: int) -> Any:
         """Read an AnyValue: one field of `_plain`'s, a text, or others inside."""
         if depth > _DEEPEST:
             raise UnreadableError("too_deep")
-        if len(data) > 1 and data[0] & 7 == BYTES and data[1] < _SHORT and data[1] + 2 == len(data):  # by far the most
-            return self._inside(data[0] >> 3, BYTES, data[2:], depth)
+        if 2 <= len(data) <= _SHORT and data[1] + 2 == len(data) and data[0] & 7 == BYTES:  # by far the most
+            return data[2:].decode() if data[0] == _TEXT else self._inside(data[0] >> 3, BYTES, data[2:], depth)
         for number, kind, value in self.fields(data):
             return self._inside(number, kind, value, depth)
         return None
