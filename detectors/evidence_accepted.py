@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+
+from detectors.beta import beta_quantile, t_quantile
 
 LEVELS = (0.3, 0.1, 0.03, 0.01, 0.003)
 
@@ -122,7 +123,7 @@ def upper_rates(accepted: Accepted, chance: float) -> npt.NDArray[np.float64]:
     mean = (weights * counts / (sizes + 1)).sum(axis=0)
     variance = (weights**2 * counts * (sizes + 1 - counts) / ((sizes + 1) ** 2 * (sizes + 2))).sum(axis=0)
     strength = mean * (1 - mean) / variance - 1
-    bound: npt.NDArray[np.float64] = stats.beta.ppf(1 - chance, mean * strength, (1 - mean) * strength)
+    bound = beta_quantile(1 - chance, mean * strength, (1 - mean) * strength)
     return accepted.off_map + (1 - accepted.off_map) * np.maximum(bound, accepted.spread)
 
 
@@ -132,6 +133,6 @@ def _block_bound(hits: npt.NDArray[Any], sizes: npt.NDArray[Any], chance: float)
     mean = hits.sum(axis=1) / sizes.sum()
     by_chance = (mean * (1 - mean))[:, None] / sizes
     between = np.maximum(((rates - mean[:, None]) ** 2).sum(axis=1) / (len(sizes) - 1) - by_chance.mean(axis=1), 0)
-    quantile = stats.t.ppf(1 - chance, len(sizes) - 1)
+    quantile = t_quantile(1 - chance, len(sizes) - 1)
     bound: npt.NDArray[np.float64] = mean + quantile * np.sqrt(between * (1 + 1 / len(sizes)))
     return bound
