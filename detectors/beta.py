@@ -34,7 +34,8 @@ def beta_quantile(q: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike) -> Float
         middle = (low + high) / 2
         below = beta_distribution(middle, a, b) < q
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2
+    middle: Floats = (low + high) / 2
+    return middle
 
 
 def beta_distribution(x: Floats, a: Floats, b: Floats) -> Floats:
@@ -44,7 +45,7 @@ def beta_distribution(x: Floats, a: Floats, b: Floats) -> Floats:
     with np.errstate(divide="ignore"):
         log_front = p * np.log(y) + q * np.log1p(-y) - _log_beta(p, q)
     tail = np.exp(log_front) / (p * _fraction(y, p, q))
-    return np.where(swap, 1 - tail, tail)
+    return np.asarray(np.where(swap, 1 - tail, tail), dtype=np.float64)
 
 
 def t_quantile(q: float, degrees: float) -> float:
