@@ -54,7 +54,7 @@ class Prototypes:
     radii : ndarray of float32, shape (S, K)
         Shrunk mean cosine distance of the members (`shrunk_radii`); positive.
     counts : ndarray of int32, shape (S, K)
-        Training rows that are nearest to each.
+        Training rows that are nearest to each, of those that the last step of k-means saw.
 
     Attributes
     ----------

@@ -79,7 +79,7 @@ class Reference:
 
     @property
     def cell_counts(self) -> npt.NDArray[np.int32]:
-        """Training chunks in each cell, shape (n_cells,)."""
+        """Training chunks in each cell, of those that the last step of k-means saw: shape (n_cells,)."""
         counts: npt.NDArray[np.int32] = self.scorer.last.counts[0]
         return counts
 

@@ -54,12 +54,16 @@ def test_prototypes_hold_every_row_once_and_their_radii_are_the_members_mean_dis
     assert np.median(np.abs(prototypes.radii[0] / shrunk - 1)) < 0.03  # a few rows changed sides in the last step
 
 
-def test_many_rows_are_sampled_for_the_iterations_but_all_are_counted(monkeypatch):
+def test_many_rows_are_sampled_for_the_iterations_and_very_many_for_the_last_step(monkeypatch):
     monkeypatch.setattr(kmeans, "SAMPLE", 200)
-    prototypes = fit_prototypes(layer_rows(TEXTS.layers), 8, [1])
-    assert prototypes.counts.sum() == 1000
-    whole = assign(LAST, fit_prototypes(layer_rows(TEXTS.layers), 8, [1]).rows[0].astype(np.float32) / 127)
-    assert whole.counts.sum() == 1000
+    assert fit_prototypes(layer_rows(TEXTS.layers), 8, [1]).counts.sum() == 1000
+    monkeypatch.setattr(kmeans, "LAST_STEP", 800)
+    sampled = fit_prototypes(layer_rows(TEXTS.layers), 8, [1])
+    assert sampled.counts.sum() == 800
+    directions = sampled.rows[0] * sampled.scales[0][:, None]
+    whole = fit_prototypes(layer_rows(TEXTS.layers), 8, [1])
+    nearest = directions @ (whole.rows[0] * whole.scales[0][:, None]).T
+    assert nearest.max(axis=1).mean() > 0.9
 
 
 def test_seeds_matter_and_repeat():
