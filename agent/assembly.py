@@ -9,10 +9,13 @@ import numpy as np
 
 from agent.embedding.runtime import OnnxEmbedder
 from agent.intake import Clocks, Intake
+from agent.join import JoinBuffer
+from agent.pager import make_pager
 from agent.payloads import DecodeOptions, FieldMap, decode
 from agent.pipeline import Pipeline
 from agent.profile import Profile, ProfileError
-from agent.side import Side, WindowSpec
+from agent.side import Side
+from agent.watch import CellsVisited, UncoveredShares, Watcher, WindowSpec
 from config.durations import format_duration
 from detectors.reference import Reference
 
@@ -30,20 +33,29 @@ def build_pipeline(settings: Settings, profile: Profile, clocks: Clocks, sampler
         profile.embedder_onnx, profile.tokenizer, profile.embedder_spec, threads=settings.embedding.threads
     )
     intake = Intake(lambda record: decode(record, options), sampler, clocks)
-    return Pipeline(intake, embedder, _sides(settings, profile), clocks)
+    join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds)
+    return Pipeline(intake, embedder, _sides(settings, profile), join, clocks)
 
 
 def _sides(settings: Settings, profile: Profile) -> dict[str, Side]:
-    windows = WindowSpec(
-        {format_duration(length): length for length in settings.windows.lengths},
-        settings.windows.levels,
-        settings.windows.alpha,
-    )
     return {
-        name: Side(name, _reference(profile, name), _max_chunks(settings, profile, name), windows)
+        name: _side(name, settings, profile)
         for name in ("prompt", "response")
         if name in profile.references and (name == "prompt" or settings.embedding.score_responses)
     }
+
+
+def _side(name: str, settings: Settings, profile: Profile) -> Side:
+    reference = _reference(profile, name)
+    windows = settings.windows
+    lengths = {format_duration(length): length for length in windows.lengths}
+    watchers: dict[str, Watcher] = {
+        "shares": UncoveredShares(name, WindowSpec(lengths, windows.levels, windows.alpha)),
+        "cells": CellsVisited(name, reference.n_cells),
+    }
+    if name == "prompt":
+        watchers["pager"] = make_pager(name, settings.pager, profile.references[name], reference.calibration_sizes)
+    return Side(name, reference, _max_chunks(settings, profile, name), watchers)
 
 
 def _max_chunks(settings: Settings, profile: Profile, name: str) -> int:

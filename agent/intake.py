@@ -43,13 +43,15 @@ class Clocks:
 class Item(NamedTuple):
     """One exchange on its way through a batch, or the place of one that could not be read.
 
-    `status` is "kept" (to be embedded), "sampled_out", or the reason why there is no exchange.
+    `status` is "kept" (to be embedded), "sampled_out", or the reason why there is no exchange. `watermark` is the
+    newest event time up to here: what goes by it does not depend on how the stream was cut into batches.
     """
 
     id: str
     time: float | None
     exchange: Exchange | None
     status: str
+    watermark: float = -math.inf
 
 
 class Intake:
@@ -89,13 +91,13 @@ class Intake:
     ) -> Item:
         if isinstance(part, Rejected):
             outcomes["offmap_records", part.reason] += 1
-            return Item(_place(record, suffix), record.timestamp, None, part.reason)
+            return Item(_place(record, suffix), record.timestamp, None, part.reason, self.watermark)
         when, source = self._event_time(part.time, record.timestamp, latest)
         identity = part.id if part.id is not None else _place(record, suffix)
         outcomes["offmap_records", "decoded"] += 1
         outcomes["offmap_event_times", source] += 1
-        outcomes["offmap_exchanges", part.shape] += 1
-        return Item(identity, when, part, "kept" if self.sampler.keeps(identity) else "sampled_out")
+        kept = self.sampler.keeps(part.join_key or identity)  # both halves are decided alike
+        return Item(identity, when, part, "kept" if kept else "sampled_out", self.watermark)
 
     def _event_time(self, said: float | None, recorded: float | None, latest: float) -> tuple[float | None, str]:
         """Choose the event time, say where it came from, and move the watermark to it."""

@@ -40,12 +40,27 @@ class Metric(NamedTuple):
 
 METRICS = (
     Metric("offmap_records", "counter", "Records read, by outcome: decoded, or the reason why not.", ("outcome",)),
-    Metric("offmap_exchanges", "counter", "Exchanges found in records, by payload shape.", ("shape",)),
+    Metric(
+        "offmap_exchanges",
+        "counter",
+        "Exchanges by payload shape; one that came in several messages counts once, with its prompt.",
+        ("shape",),
+    ),
+    Metric(
+        "offmap_joins",
+        "counter",
+        "What came apart from its exchange, by part (half: a request or a response; feedback: a verdict or an update "
+        "without text): joined (the half or the feedback found its exchange), unmatched (feedback whose exchange did "
+        "not come), expired (a half given up before the other came: too old, or too many waited), late (a half that "
+        "came after that), duplicate (came before; not scored again).",
+        ("part", "outcome"),
+    ),
+    Metric("offmap_join_pending", "gauge", "Exchanges of which a part is waited for."),
     Metric(
         "offmap_texts",
         "counter",
         "Prompts and responses by what became of them: scored, sampled_out (the agent was behind), empty (nothing to "
-        "embed), absent (not in the message), off (no reference, or switched off).",
+        "embed), absent (not in the message, and none joined), off (no reference, or switched off).",
         ("side", "status"),
     ),
     Metric("offmap_tokens", "counter", "Word pieces embedded.", ("side",)),
@@ -101,6 +116,45 @@ METRICS = (
     Metric("offmap_late_texts", "counter", "Texts too old for the event-time window.", ("side", "window")),
     Metric("offmap_cells", "gauge", "Cells (prototypes) of the reference.", ("side",)),
     Metric("offmap_cells_hit", "gauge", "Cells that production has visited since the state began.", ("side",)),
+    Metric(
+        "offmap_pager_evidence",
+        "gauge",
+        "Evidence (natural log) that more lies off the map than was accepted: relative to the reference label, a "
+        "recorded baseline or a tolerated share. Absent while the pager is off.",
+        ("side", "reference"),
+    ),
+    Metric("offmap_pager_threshold", "gauge", "Evidence at which the pager pages.", ("side", "reference")),
+    Metric(
+        "offmap_pager_alarm",
+        "gauge",
+        "1 from the page until it is acknowledged (a new baseline, or pager.acknowledged changed): it never flaps.",
+        ("side", "reference"),
+    ),
+    Metric(
+        "offmap_pager_alarm_timestamp_seconds",
+        "gauge",
+        "Event time of the page.",
+        ("side", "reference"),
+    ),
+    Metric(
+        "offmap_pager_change_timestamp_seconds",
+        "gauge",
+        "Event time at which the drift most likely began, since the epoch.",
+        ("side", "reference"),
+    ),
+    Metric(
+        "offmap_pager_run_length",
+        "gauge",
+        "Expected number of scored texts between false pages.",
+        ("side", "reference"),
+    ),
+    Metric(
+        "offmap_pager_run_length_days",
+        "gauge",
+        "The same in days, at the rate observed so far.",
+        ("side", "reference"),
+    ),
+    Metric("offmap_pager_off", "gauge", "1 where nothing was accepted to compare with: no page will come.", ("side",)),
     Metric("offmap_watermark_timestamp_seconds", "gauge", "Newest event time seen, seconds since the epoch."),
     Metric(
         "offmap_last_scored_timestamp_seconds",

@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from agent.join_entry import BITS, PROMPT
+from agent.join_known import Known, Scored, settle, vectors_of
+from agent.join_state import from_arrays, to_arrays
+from agent.score_rows import ScoreRow, score_rows
 from agent.tally import Labels, Sample, Snapshot, State, Tally
 
 if TYPE_CHECKING:
-    from agent.intake import Clocks, Intake, Item
+    from agent.intake import Clocks, Intake
+    from agent.join import JoinBuffer, Visit
     from agent.records import Record
     from agent.seams import Embedder
-    from agent.side import Side, SideScores
+    from agent.side import Side
 
-SIDES = ("prompt", "response")
-
-
-class ScoreRow(NamedTuple):
-    """What became of one prompt: the row that `replay --scores` writes."""
-
-    id: str
-    time: float | None
-    status: str
-    p_value: float | None = None
-    novelty: float | None = None
-    cell: int | None = None
+SIDES = tuple(BITS)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What one call of `process` did: records read, exchanges kept for embedding, seconds by half of the path."""
+    """What one call of `process` did: records read, items kept for embedding, seconds by half of the path.
+
+    `known` are the exchanges that came whole, were joined, or were judged.
+    """
 
     records: int
     kept: int
     read_seconds: float
     full_seconds: float
+    known: Sequence[Known] = ()
 
 
 class Pipeline:
@@ -50,11 +49,15 @@ class Pipeline:
     embedder : Embedder
     sides : mapping of str to Side
         Which of "prompt" and "response" are scored; a side without a reference is absent.
+    join : JoinBuffer
     clocks : Clocks
     """
 
-    def __init__(self, intake: Intake, embedder: Embedder, sides: Mapping[str, Side], clocks: Clocks) -> None:
+    def __init__(
+        self, intake: Intake, embedder: Embedder, sides: Mapping[str, Side], join: JoinBuffer, clocks: Clocks
+    ) -> None:
         self.intake = intake
+        self._join = join
         self._embedder = embedder
         self._sides = sides
         self.clocks = clocks
@@ -64,19 +67,18 @@ class Pipeline:
     def process(self, records: Sequence[Record], sink: Callable[[list[ScoreRow]], None] | None = None) -> BatchReport:
         """Read, embed, score and count `records`; `sink` gets one row for each prompt, in their order."""
         start = self.clocks.timer()
-        items = self.intake.read(records, self._tally)
+        visits = [self._join.visit(item) for item in self.intake.read(records, self._tally)]
+        self._count_joins(visits)
         read = self.clocks.timer()
         self.count_seconds("decode", read - start)
-        kept = [item for item in items if item.status == "kept"]
-        scores = {name: self._score_side(name, kept) for name in SIDES}
-        if kept:
+        n_kept = sum(visit.item.status == "kept" for visit in visits)
+        scored = {name: found for name in SIDES if (found := self._score_side(name, visits)) is not None}
+        known = settle(visits, scored)
+        if n_kept:
             self._last_scored = self.clocks.now() if self.clocks.now else self.intake.watermark
-        if n_out := sum(item.status == "sampled_out" for item in items):
-            for name in SIDES:
-                self._tally.add("offmap_texts", (name, "sampled_out"), n_out)
         if sink is not None:
-            sink(_rows(items, scores["prompt"]))
-        return BatchReport(len(records), len(kept), read - start, self.clocks.timer() - read)
+            sink(score_rows(visits, scored["prompt"].scores if "prompt" in scored else None))
+        return BatchReport(len(records), n_kept, read - start, self.clocks.timer() - read, known)
 
     @property
     def canary_deviation(self) -> float | None:
@@ -97,12 +99,14 @@ class Pipeline:
         for name, value in (("watermark", self.intake.watermark), ("last_scored", self._last_scored)):
             if np.isfinite(value):
                 found[f"offmap_{name}_timestamp_seconds"] = {(): value}
+        found["offmap_join_pending"] = {(): float(len(self._join.waiting))}
         return found
 
     def get_state(self) -> State:
         """All state except the positions, as arrays: bounded, no text."""
         state: State = {"clock": np.array([self.intake.watermark, self._last_scored])}
-        parts = {"tally": self._tally.get_state()} | {f"side/{name}": s.get_state() for name, s in self._sides.items()}
+        parts = {"tally": self._tally.get_state(), "join": to_arrays(self._join)}
+        parts |= {f"side/{name}": side.get_state() for name, side in self._sides.items()}
         for prefix, part in parts.items():
             state |= {f"{prefix}/{key}": array for key, array in part.items()}
         return state
@@ -112,11 +116,33 @@ class Pipeline:
         self._tally.set_state(_below(state, "tally/"))
         self.intake.watermark, self._last_scored = (float(value) for value in state["clock"])
         if detectors:
+            if joins := _below(state, "join/"):  # a checkpoint from before there was a buffer has none
+                from_arrays(self._join, joins)
             for name, side in self._sides.items():
                 side.set_state(_below(state, f"side/{name}/"))
 
-    def _score_side(self, name: str, kept: list[Item]) -> SideScores | None:
-        texts = [getattr(item.exchange, name) for item in kept]
+    def _count_joins(self, visits: list[Visit]) -> None:
+        """Count what the buffer said of these items, and the halves that never came."""
+        for (part, outcome), count in self._join.outcomes.items():
+            if count:
+                self._tally.add("offmap_joins", (part, outcome), count)
+        for halves, count in self._join.given_up.items():
+            for name, bit in BITS.items():
+                if halves & bit:
+                    self._count(name, {"absent" if name in self._sides else "off": count})
+        self._join.outcomes.clear()
+        self._join.given_up.clear()
+        prompts = (v.item.exchange.shape for v in visits if v.sides & PROMPT and v.item.exchange is not None)
+        for shape, count in Counter(prompts).items():
+            self._tally.add("offmap_exchanges", (shape,), count)
+        left_out = Counter(visit.sides for visit in visits if visit.item.status == "sampled_out")
+        for name, bit in BITS.items():
+            self._count(name, {"sampled_out": sum(count for sides, count in left_out.items() if sides & bit)})
+
+    def _score_side(self, name: str, visits: list[Visit]) -> Scored | None:
+        """Score the texts of one side that are due: those of exchanges that are kept, and none for the second time."""
+        items = [visit.item for visit in visits if visit.sides & BITS[name] and visit.item.status == "kept"]
+        texts = [getattr(item.exchange, name) for item in items]
         side = self._sides.get(name)
         if side is None or not texts:
             self._count(name, {"off": len(texts)})
@@ -125,14 +151,14 @@ class Pipeline:
         encoded = self._embedder.encode([text or "" for text in texts], side.max_chunks)
         embedded = self.clocks.timer()
         scores = side.score(encoded, len(texts))
-        side.update(np.array([np.nan if item.time is None else item.time for item in kept]), scores, self._tally)
+        side.update(np.array([np.nan if item.time is None else item.time for item in items]), scores, self._tally)
         self.count_seconds("embed", embedded - start)
         self.count_seconds("score", self.clocks.timer() - embedded)
         self._tally.add("offmap_tokens", (name,), float(encoded.tokens.sum()))
         self._tally.add("offmap_truncated_texts", (name,), float(encoded.truncated.sum()))
         n_scored, n_absent = int((scores.cell >= 0).sum()), sum(text is None for text in texts)
         self._count(name, {"scored": n_scored, "absent": n_absent, "empty": len(texts) - n_scored - n_absent})
-        return scores
+        return Scored(scores, vectors_of(encoded, len(texts)))
 
     def _count(self, side: str, by_status: Mapping[str, int]) -> None:
         for status, count in by_status.items():
@@ -142,25 +168,3 @@ class Pipeline:
 
 def _below(state: Mapping[str, npt.NDArray[Any]], prefix: str) -> State:
     return {key.removeprefix(prefix): array for key, array in state.items() if key.startswith(prefix)}
-
-
-def _rows(items: list[Item], scores: SideScores | None) -> list[ScoreRow]:
-    """One row for each item, in the order of the input; the scores are those of the kept ones among them."""
-    rows, i = [], 0
-    for item in items:
-        if item.status != "kept":
-            rows.append(ScoreRow(item.id, item.time, item.status))
-            continue
-        rows.append(_scored_row(item, i, scores))
-        i += 1
-    return rows
-
-
-def _scored_row(item: Item, i: int, scores: SideScores | None) -> ScoreRow:
-    if scores is None:
-        return ScoreRow(item.id, item.time, "off")
-    if scores.cell[i] < 0:
-        absent = item.exchange is None or item.exchange.prompt is None
-        return ScoreRow(item.id, item.time, "absent" if absent else "empty")
-    p_value, novelty, cell = float(scores.p_value[i]), float(scores.novelty[i]), int(scores.cell[i])
-    return ScoreRow(item.id, item.time, "scored", p_value, novelty, cell)

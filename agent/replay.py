@@ -14,7 +14,8 @@ from agent.metrics import render_openmetrics
 from agent.service import Service, ServiceOptions
 
 if TYPE_CHECKING:
-    from agent.pipeline import Pipeline, ScoreRow
+    from agent.pipeline import Pipeline
+    from agent.score_rows import ScoreRow
     from agent.seams import Source
     from agent.tally import Snapshot
 

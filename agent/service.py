@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from agent.board import Board
     from agent.checkpoint import CheckpointStore
-    from agent.pipeline import Pipeline, ScoreRow
+    from agent.pipeline import Pipeline
     from agent.records import Partition, Positions, Record
     from agent.sampling import FractionControl
+    from agent.score_rows import ScoreRow
     from agent.seams import Source
 
 log = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from contextlib import closing
 from kafka import KafkaConsumer, KafkaProducer
 
 from agent.intake import Clocks, Intake
+from agent.join import JoinBuffer
 from agent.payloads import DecodeOptions, decode
 from agent.pipeline import Pipeline
 from agent.records import Partition
@@ -71,7 +72,7 @@ def counted(broker: Broker, group: str) -> float:
     """Messages per second of processor time from the broker to a counted outcome."""
     decoding = DecodeOptions()
     intake = Intake(lambda record: decode(record, decoding), HashSampler(0.0), Clocks())
-    pipeline = Pipeline(intake, FakeEmbedder(), {}, Clocks())
+    pipeline = Pipeline(intake, FakeEmbedder(), {}, JoinBuffer(10_000, 3_600.0), Clocks())
     options = KafkaOptions(bootstrap_servers=(broker.bootstrap,), group_id=group, topics=(TOPIC,))
 
     def turn() -> int:

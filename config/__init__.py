@@ -8,7 +8,6 @@ from config.sections import (
     CheckpointSettings,
     EmbeddingSettings,
     LoggingSettings,
-    PayloadSettings,
     ProfileSettings,
     SamplingSettings,
     ServerSettings,
@@ -16,14 +15,18 @@ from config.sections import (
     WindowSettings,
 )
 from config.sections_kafka import KafkaSettings
+from config.sections_pager import PagerSettings
+from config.sections_payload import JoinSettings, PayloadSettings
 from config.settings import Settings
 
 __all__ = [
     "CheckpointSettings",
     "ConfigError",
     "EmbeddingSettings",
+    "JoinSettings",
     "KafkaSettings",
     "LoggingSettings",
+    "PagerSettings",
     "PayloadSettings",
     "ProfileSettings",
     "SamplingSettings",

@@ -1,4 +1,4 @@
-"""The sections of the settings, apart from Kafka's. Units stand in the names or in the descriptions."""
+"""The sections of the settings, apart from those of what is read. Units stand in the names or in the descriptions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from config.durations import Duration, format_duration
 from config.lists import commas_or_list
 from config.section import Contradiction, Section
 
-FieldPath = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$")]
 Level = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -27,43 +26,6 @@ class ProfileSettings(Section):
             "SHA-256 of the profile's content (64 hex digits, `offmap inspect` shows it); another profile is"
             " refused. Unset: any."
         ),
-    )
-
-
-class PayloadSettings(Section):
-    """How a message becomes a prompt and a response."""
-
-    prompt_field: FieldPath | None = Field(
-        default=None,
-        description=(
-            "Dotted path of the prompt in a JSON message, such as `input.text`. Unset: known shapes are "
-            "recognised by content."
-        ),
-    )
-    response_field: FieldPath | None = Field(default=None, description="Dotted path of the response.")
-    id_field: FieldPath | None = Field(
-        default=None,
-        description="Dotted path of the message's id. Unset: where the shape has it, else topic, partition and offset.",
-    )
-    time_field: FieldPath | None = Field(
-        default=None,
-        description=(
-            "Dotted path of the event time (seconds since 1970 or ISO 8601). Unset: where the shape has it, "
-            "else Kafka's time stamp."
-        ),
-    )
-    model_field: FieldPath | None = Field(
-        default=None, description="Dotted path of the name of the model that answered."
-    )
-    prompt_part: Literal["last_user", "all_user", "all"] | None = Field(
-        default=None,
-        description=(
-            "Which part of a conversation is the prompt: its last user turn, all user turns, or all of it. "
-            "Unset: as the profile was fitted (recommended)."
-        ),
-    )
-    max_message_bytes: int = Field(
-        default=4_194_304, ge=1_024, le=268_435_456, description="Larger messages are counted and not read, in bytes."
     )
 
 

@@ -9,7 +9,6 @@ from config.sections import (
     CheckpointSettings,
     EmbeddingSettings,
     LoggingSettings,
-    PayloadSettings,
     ProfileSettings,
     SamplingSettings,
     ServerSettings,
@@ -17,6 +16,8 @@ from config.sections import (
     WindowSettings,
 )
 from config.sections_kafka import KafkaSettings
+from config.sections_pager import PagerSettings
+from config.sections_payload import JoinSettings, PayloadSettings
 
 
 class Settings(Section):
@@ -32,12 +33,19 @@ class Settings(Section):
     payload: PayloadSettings = Field(
         default=PayloadSettings(), description="How a message becomes a prompt and a response."
     )
+    join: JoinSettings = Field(
+        default=JoinSettings(),
+        description="How request, response and feedback find together where they come in messages of their own.",
+    )
     embedding: EmbeddingSettings = Field(default=EmbeddingSettings(), description="What embedding may cost.")
     sampling: SamplingSettings = Field(
         default=SamplingSettings(), description="How much is scored when more arrives than can be embedded."
     )
     windows: WindowSettings = Field(
         default=WindowSettings(), description="Stretches of event time and levels of the uncovered share."
+    )
+    pager: PagerSettings = Field(
+        default=PagerSettings(), description="When somebody is told that more lies off the map than was accepted."
     )
     checkpoint: CheckpointSettings = Field(default=CheckpointSettings(), description="What must survive a restart.")
     server: ServerSettings = Field(

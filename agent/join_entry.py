@@ -1,0 +1,113 @@
+"""What is kept of an exchange while parts of it may still come: hashes and numbers, a vector, and no text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.records import Exchange, Score
+
+PROMPT, RESPONSE = 1, 2
+BOTH = PROMPT | RESPONSE
+BITS = {"prompt": PROMPT, "response": RESPONSE}
+
+MOST_VERDICTS = 8
+"""Verdicts on one exchange that are remembered: further ones are joined all the same."""
+
+_FAILED_STATUS = 400
+
+
+class Numbers(NamedTuple):
+    """The scores of one text: see `agent.side.SideScores`."""
+
+    p_value: float
+    novelty: float
+    cell: int
+
+
+class Verdict(NamedTuple):
+    """A `Score` without text: names as hashes (`digest`; 0 for none), the value as it came (NaN for none)."""
+
+    name: int
+    value: float
+    label: int
+    judge: int
+
+
+@dataclass(slots=True)
+class Entry:
+    """One exchange as far as it is known.
+
+    Attributes
+    ----------
+    key, trace : int
+        Hashes of the join key and of the trace's id; 0 for none.
+    deadline : float
+        Event time in seconds since the epoch after which it is given up (waiting) or forgotten (settled).
+    time : float
+        Event time of the prompt, else of what came first; NaN for unknown.
+    have : int
+        Which halves have come: bits `PROMPT` and `RESPONSE`; 0 for feedback whose exchange has not come yet.
+    whole : bool
+        It came in one message.
+    expired : bool
+        It was given up before its other half came.
+    failed : bool
+        The server answered with an error.
+    vector : ndarray of float16, shape (d,), or None
+        Of the half that waits for the other; None once nothing is waited for.
+    """
+
+    key: int
+    trace: int
+    deadline: float
+    have: int = 0
+    time: float = math.nan
+    whole: bool = False
+    expired: bool = False
+    failed: bool = False
+    prompt: Numbers | None = None
+    response: Numbers | None = None
+    vector: npt.NDArray[np.float16] | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
+def digest(text: str | None) -> int:
+    """Hash a name or an id to 64 bits; 0 stands for none.
+
+    Examples
+    --------
+    >>> digest(None), digest("thumbs") == digest("thumbs"), digest("a") == digest("b")
+    (0, True, False)
+    """
+    if text is None:
+        return 0
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") or 1
+
+
+def carried(exchange: Exchange) -> int:
+    """Say which halves a message carries; an error in the response's place is a response."""
+    response = exchange.response is not None or (exchange.prompt is None and exchange.error is not None)
+    return (PROMPT if exchange.prompt is not None else 0) | (RESPONSE if response else 0)
+
+
+def has_failed(exchange: Exchange) -> bool:
+    """Say whether the server answered with an error."""
+    return exchange.error is not None or (exchange.status or 0) >= _FAILED_STATUS
+
+
+def verdict(score: Score) -> Verdict:
+    """Return a score without its text.
+
+    Examples
+    --------
+    >>> verdict(Score("thumbs", 1.0)) == Verdict(digest("thumbs"), 1.0, 0, 0)
+    True
+    """
+    value = math.nan if score.value is None else score.value
+    return Verdict(digest(score.name), value, digest(score.label), digest(score.judge))

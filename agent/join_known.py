@@ -1,0 +1,108 @@
+"""Scores put to the exchanges that they belong to: what is known of an exchange once it is whole or judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.join_entry import BITS, PROMPT, Entry, Numbers, Verdict, has_failed
+
+if TYPE_CHECKING:
+    from agent.join import Visit
+    from agent.records import Encoded
+    from agent.watch import SideScores
+
+
+class Scored(NamedTuple):
+    """Scores and vectors, shape (n, d), of the texts of one side in the order of their items."""
+
+    scores: SideScores
+    vectors: npt.NDArray[np.float16]
+
+
+class Known(NamedTuple):
+    """An exchange that came whole, whose other half has come, or that was judged.
+
+    Attributes
+    ----------
+    time : float
+        Event time of its prompt in seconds since the epoch; NaN for unknown.
+    prompt, response : Numbers or None
+        None where that text was not scored: empty, absent, or the side is off.
+    cosine : float
+        Of prompt and response, in [−1, 1]; NaN where it is not known, and in every report after the first.
+    failed : bool
+        The server answered with an error.
+    verdicts : tuple of Verdict
+        Those that are new.
+    completed : bool
+        Said once of each exchange; False where only verdicts are new.
+    """
+
+    time: float
+    prompt: Numbers | None
+    response: Numbers | None
+    cosine: float
+    failed: bool
+    verdicts: tuple[Verdict, ...]
+    completed: bool
+
+
+def vectors_of(encoded: Encoded, n: int) -> npt.NDArray[np.float16]:
+    """Return one unit vector for each of n texts, shape (n, d): the mean direction of its chunks in the last layer.
+
+    NaN for a text without chunks. Rounded alike whether the other half is there or yet to come.
+    """
+    total = np.zeros((n, encoded.layers.shape[2]), dtype=np.float32)
+    np.add.at(total, encoded.owner, encoded.layers[:, -1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit: npt.NDArray[np.float32] = total / np.linalg.norm(total, axis=1, keepdims=True)
+    return unit.astype(np.float16)
+
+
+def settle(visits: Sequence[Visit], scored: Mapping[str, Scored]) -> list[Known]:
+    """Write the scores of a batch to the exchanges that its items belong to, and report those that are known now."""
+    taken = dict.fromkeys(BITS, 0)
+    known = []
+    for visit in visits:
+        entry = visit.entry
+        if entry is None or visit.item.exchange is None:
+            continue
+        _describe(entry, visit)
+        cosine = math.nan
+        for side, bit in BITS.items():
+            if visit.sides & bit:
+                if side in scored:
+                    cosine = _learn(entry, side, scored[side], taken[side])
+                taken[side] += 1
+        if visit.completes or entry.expired:
+            entry.vector = None
+        if visit.completes or visit.verdicts:
+            facts = (entry.time, entry.prompt, entry.response, cosine, entry.failed, visit.verdicts, visit.completes)
+            known.append(Known(*facts))
+    return known
+
+
+def _describe(entry: Entry, visit: Visit) -> None:
+    exchange, time = visit.item.exchange, visit.item.time
+    entry.failed |= exchange is not None and has_failed(exchange)
+    if time is not None and (visit.sides & PROMPT or math.isnan(entry.time)):
+        entry.time = time
+
+
+def _learn(entry: Entry, side: str, scored: Scored, i: int) -> float:
+    """Write down the i-th scores of a side, and return the cosine to the half that has waited, if one has."""
+    scores, vector = scored.scores, scored.vectors[i]
+    if scores.cell[i] < 0:
+        return math.nan
+    numbers = Numbers(float(scores.p_value[i]), float(scores.novelty[i]), int(scores.cell[i]))
+    if side == "prompt":
+        entry.prompt = numbers
+    else:
+        entry.response = numbers
+    other, entry.vector = entry.vector, vector
+    return math.nan if other is None else float(np.dot(other.astype(np.float32), vector.astype(np.float32)))
