@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,26 +28,32 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def build_pipeline(settings: Settings, profile: Profile, clocks: Clocks, sampler: HashSampler) -> Pipeline:
-    """Build the path that a message takes, from a profile and the settings."""
+def build_pipeline(
+    settings: Settings,
+    profile: Profile,
+    clocks: Clocks,
+    sampler: HashSampler,
+    more: Mapping[str, Watcher] = MappingProxyType({}),
+) -> Pipeline:
+    """Build the path that a message takes, from a profile and the settings; `more` watches the prompts too."""
     options = _decode_options(settings, profile)
     embedder = OnnxEmbedder(
         profile.embedder_onnx, profile.tokenizer, profile.embedder_spec, threads=settings.embedding.threads
     )
     intake = Intake(lambda record: decode(record, options), sampler, clocks)
     join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds)
-    return Pipeline(intake, embedder, _sides(settings, profile), join, clocks)
+    return Pipeline(intake, embedder, _sides(settings, profile, more), join, clocks)
 
 
-def _sides(settings: Settings, profile: Profile) -> dict[str, Side]:
+def _sides(settings: Settings, profile: Profile, more: Mapping[str, Watcher] = MappingProxyType({})) -> dict[str, Side]:
     return {
-        name: _side(name, settings, profile)
+        name: _side(name, settings, profile, more if name == "prompt" else {})
         for name in ("prompt", "response")
         if name in profile.references and (name == "prompt" or settings.embedding.score_responses)
     }
 
 
-def _side(name: str, settings: Settings, profile: Profile) -> Side:
+def _side(name: str, settings: Settings, profile: Profile, more: Mapping[str, Watcher]) -> Side:
     reference = _reference(profile, name)
     windows = settings.windows
     lengths = {format_duration(length): length for length in windows.lengths}
@@ -54,8 +62,15 @@ def _side(name: str, settings: Settings, profile: Profile) -> Side:
         "cells": CellsVisited(name, reference.n_cells),
     }
     if name == "prompt":
-        watchers["pager"] = make_pager(name, settings.pager, profile.references[name], reference.calibration_sizes)
-    return Side(name, reference, _max_chunks(settings, profile, name), watchers)
+        watchers["pager"] = _pager(name, settings, profile, reference)
+    return Side(name, reference, _max_chunks(settings, profile, name), watchers | dict(more))
+
+
+def _pager(name: str, settings: Settings, profile: Profile, reference: Reference) -> Watcher:
+    try:
+        return make_pager(name, settings.pager, profile.references[name], reference.calibration_sizes)
+    except ValueError as error:
+        raise ProfileError(f"profile: no pager can be made with it: {error}") from error
 
 
 def _max_chunks(settings: Settings, profile: Profile, name: str) -> int:

@@ -6,6 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from agent.cli_baseline import baseline
 from agent.cli_errors import explain, known_errors
 from agent.cli_fit import fit
 
@@ -17,6 +18,7 @@ app = typer.Typer(
     help="How much of what production asks your model lies outside the data it was trained on.",
 )
 app.command()(fit)
+app.command()(baseline)
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="YAML file with the settings.", show_default=False)]
 

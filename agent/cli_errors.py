@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 KNOWN = (
+    ("agent.baseline", "BaselineError"),
     ("agent.checkpoint", "CheckpointError"),
     ("agent.embedding.compile_load", "CompileError"),
     ("agent.embedding.runtime", "EmbedderError"),

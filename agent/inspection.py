@@ -67,6 +67,8 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "prompt", f"{facts.get('prompt_part', 'last_user')} of a conversation"
     for side, found in facts.get("sides", {}).items():
         yield from _side(side, found, facts["references"].get(side, {}))
+    if recorded := facts.get("baseline"):
+        yield "baseline", f"{recorded['prompts']:,} accepted prompts, {recorded['from']} to {recorded['to']}"
     if facts["kept_examples"]:
         yield "text", f"holds {facts['kept_examples']} training prompts as text"
 

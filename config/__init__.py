@@ -1,6 +1,6 @@
 """Settings: read, checked as a whole, frozen. Knows pydantic and YAML, and nothing of the agent."""
 
-from config.durations import format_duration
+from config.durations import format_duration, parse_duration
 from config.errors import ConfigError
 from config.loading import load_settings
 from config.reference import reference_markdown
@@ -36,5 +36,6 @@ __all__ = [
     "WindowSettings",
     "format_duration",
     "load_settings",
+    "parse_duration",
     "reference_markdown",
 ]

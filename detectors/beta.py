@@ -34,8 +34,7 @@ def beta_quantile(q: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike) -> Float
         middle = (low + high) / 2
         below = beta_distribution(middle, a, b) < q
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    middle: Floats = (low + high) / 2
-    return middle
+    return np.asarray((low + high) / 2, dtype=np.float64)
 
 
 def beta_distribution(x: Floats, a: Floats, b: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +41,30 @@ class Accepted(NamedTuple):
     off_map: float = 0.0
 
 
+def to_arrays(accepted: Accepted) -> dict[str, npt.NDArray[Any]]:
+    """Return what `from_arrays` needs, under names that start with "accepted_"."""
+    return {f"accepted_{name}": np.asarray(value) for name, value in accepted._asdict().items()}
+
+
+def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Accepted | None:
+    """Take back what `to_arrays` gave; None where there is nothing of it.
+
+    Raises
+    ------
+    ValueError
+        If only a part is there, or the shapes do not fit.
+    """
+    found = {name: arrays.get(f"accepted_{name}") for name in Accepted._fields}
+    if all(value is None for value in found.values()):
+        return None
+    levels, counts, sizes, spread, off_map = (value for value in found.values())
+    if levels is None or counts is None or sizes is None or spread is None or off_map is None:
+        raise ValueError(f"an accepted baseline without {', '.join(n for n, v in found.items() if v is None)}")
+    if counts.shape != (len(sizes), len(levels)) or spread.shape != levels.shape or off_map.shape != ():
+        raise ValueError("the arrays of the accepted baseline do not belong together")
+    return Accepted(levels, counts, sizes, spread, float(off_map))
+
+
 def held_out(sizes: npt.ArrayLike) -> Accepted:
     """Accept what held-out texts are like: `sizes` (b,) of the calibration bins that give the p-values.
 
@@ -72,7 +97,8 @@ def accepted_traffic(p_values: npt.NDArray[np.float64], blocks: npt.NDArray[np.i
 
     The rate at a level is taken over blocks of time: where it moves from block to block by more than chance (method of
     moments), the tolerated rate is the upper 1 − δ/L prediction bound for the mean of another block (Student's t).
-    Hours make good blocks: then neither the daily nor the weekly cycle pages.
+    Blocks of some hours are good ones: then neither the daily nor the weekly cycle pages. Shorter ones tolerate every
+    peak and see less; with whole days, a peak within the day adds to the evidence.
 
     Parameters
     ----------

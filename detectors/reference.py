@@ -83,6 +83,11 @@ class Reference:
         counts: npt.NDArray[np.int32] = self.scorer.last.counts[0]
         return counts
 
+    @property
+    def calibration_sizes(self) -> npt.NDArray[np.int32]:
+        """Calibration texts of each length bin, shape (b,)."""
+        return self.conformal.sizes
+
     def score(self, layers: npt.NDArray[Any], owner: npt.NDArray[np.int32], n: int) -> Scores:
         """Score n texts of m chunks: `layers` (m, L, d) unit rows, `owner` (m,) ascending in 0..n−1.
 

@@ -1,0 +1,127 @@
+"""Record what accepted production traffic is like, ups and downs included: the pager then compares with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.assembly import build_pipeline
+from agent.intake import Clocks
+from agent.profile import read_profile, write_profile
+from agent.replay import ReplayOutputs, replay
+from agent.sampling import HashSampler
+from agent.sources.files import FileSource
+from detectors.evidence_accepted import accepted_traffic, to_arrays
+
+if TYPE_CHECKING:
+    from agent.tally import State, Tally
+    from agent.watch import Measured, SideScores
+    from config import Settings
+
+SIDE = "prompt"
+
+
+class BaselineError(Exception):
+    """The traffic cannot serve as a baseline; the message says what is needed."""
+
+
+class Baseline(NamedTuple):
+    """What was recorded: prompts scored, blocks of time, and at each level the share of prompts that reached it."""
+
+    path: Path
+    fingerprint: str
+    prompts: int
+    blocks: int
+    shares: dict[float, float]
+
+
+def record_baseline(
+    settings: Settings,
+    logs: Sequence[str | Path],
+    output: Path,
+    block_seconds: float = 3600.0,
+    progress: Callable[[int], None] = lambda _n: None,
+) -> Baseline:
+    """Replay accepted traffic and write a profile that carries it as its baseline.
+
+    Parameters
+    ----------
+    settings : Settings
+        With the profile to start from.
+    logs : sequence of path
+        Known-good production, several days of it at best.
+    output : Path
+        The new profile.
+    block_seconds : float
+        Length of the blocks of event time over which the rate may move without a page. Hours let the daily and the
+        weekly cycle pass; days are stricter at night than by day.
+    progress : callable
+        Told the number of prompts done since its last call.
+
+    Raises
+    ------
+    BaselineError
+        Too few prompts, blocks or time stamps.
+    """
+    profile = read_profile(settings.profile.path, expected_fingerprint=settings.profile.fingerprint)
+    recorder = _Recorder()
+    clocks = Clocks(now=None, horizon=time.time, timer=lambda: 0.0)
+    pipeline = build_pipeline(settings, profile, clocks, HashSampler(), {"recorder": recorder})
+    replay(pipeline, FileSource(logs), ReplayOutputs(), progress)
+    times, p_values = recorder.recorded()
+    blocks = np.floor_divide(times, block_seconds).astype(np.int64)
+    try:
+        accepted = accepted_traffic(p_values, blocks)
+    except ValueError as error:
+        raise BaselineError(f"{error}; give more logs, or shorter blocks") from error
+    facts = {
+        "prompts": len(times),
+        "blocks": len(np.unique(blocks)),
+        "block_seconds": block_seconds,
+        "from": _day(times.min()),
+        "to": _day(times.max()),
+    }
+    arrays = profile.references[SIDE] | to_arrays(accepted)
+    manifest = {**profile.manifest, "baseline": facts}
+    recorded = replace(profile, manifest=manifest, references={**profile.references, SIDE: arrays})
+    write_profile(output, recorded)
+    shares = dict(zip(accepted.levels.tolist(), (accepted.counts[0] / len(times)).tolist(), strict=True))
+    return Baseline(output, recorded.fingerprint, len(times), len(np.unique(blocks)), shares)
+
+
+class _Recorder:
+    """A watcher that keeps every p-value with its time."""
+
+    def __init__(self) -> None:
+        self._parts: list[npt.NDArray[np.float64]] = []
+
+    def update(self, times: npt.NDArray[np.float64], scores: SideScores, _tally: Tally) -> None:
+        self._parts.append(np.stack([times, scores.p_value]))
+
+    def recorded(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return times and p-values, shapes (n,)."""
+        whole = np.concatenate([np.zeros((2, 0)), *self._parts], axis=1)
+        if not whole.size:
+            raise BaselineError("no prompt in the logs could be scored: try `offmap replay` on them to see why")
+        if missing := int(np.isnan(whole[0]).sum()):
+            raise BaselineError(f"{missing} of {whole.shape[1]} prompts have no time stamp: set payload.time_field")
+        return whole[0], whole[1]
+
+    def measure(self) -> Measured:
+        return {}
+
+    def get_state(self) -> State:
+        return {}
+
+    def set_state(self, _state: Mapping[str, npt.NDArray[Any]]) -> None: ...
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
