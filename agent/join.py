@@ -8,7 +8,7 @@ at arrival plus a constant, and the watermark never steps back.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.join_entry import BOTH, MOST_VERDICTS, Entry, Verdict, carried, digest, verdict
@@ -59,8 +59,8 @@ class JoinBuffer:
 
     Attributes
     ----------
-    waiting, settled : dict of int to Entry
-        In the order of their deadlines.
+    waiting, settled : OrderedDict of int to Entry
+        In the order of their deadlines. A plain dict would look for its first key among all that were deleted.
     outcomes : Counter of (str, str)
         Part and outcome, since the caller last emptied it.
     given_up : Counter of int
@@ -70,8 +70,8 @@ class JoinBuffer:
     def __init__(self, max_pending: int, ttl_seconds: float) -> None:
         self._most = max_pending
         self._ttl = ttl_seconds
-        self.waiting: dict[int, Entry] = {}
-        self.settled: dict[int, Entry] = {}
+        self.waiting: OrderedDict[int, Entry] = OrderedDict()
+        self.settled: OrderedDict[int, Entry] = OrderedDict()
         self._by_trace: dict[int, int] = {}
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.given_up: Counter[int] = Counter()
@@ -98,8 +98,8 @@ class JoinBuffer:
 
     def restore(self, waiting: list[Entry], settled: list[Entry]) -> None:
         """Go on with these, oldest first; what exceeds the present limit is left out."""
-        self.waiting = {entry.key: entry for entry in waiting[-self._most :]}
-        self.settled = {entry.key: entry for entry in settled[-self._most :]}
+        self.waiting = OrderedDict((entry.key, entry) for entry in waiting[-self._most :])
+        self.settled = OrderedDict((entry.key, entry) for entry in settled[-self._most :])
         kept = [*self.settled.values(), *self.waiting.values()]
         self._by_trace = {entry.trace: entry.key for entry in kept if entry.trace and entry.have}
 
@@ -113,7 +113,8 @@ class JoinBuffer:
         found = tuple(early.verdicts) if early is not None and not early.have else ()
         self.outcomes["feedback", "joined"] += len(found)
         entry.verdicts = list(found)
-        self.waiting.pop(key, None)
+        if early is not None:
+            self.waiting.pop(key, None)
         self._file(self.settled if halves == BOTH else self.waiting, entry, item.watermark)
         if entry.trace:
             self._by_trace[entry.trace] = key
@@ -168,16 +169,16 @@ class JoinBuffer:
         self.outcomes["feedback", "unmatched"] += len(new) - len(kept)
         entry.verdicts += kept
 
-    def _file(self, store: dict[int, Entry], entry: Entry, watermark: float) -> None:
-        store.pop(entry.key, None)  # an older one of the same id: the new one goes to the end
+    def _file(self, store: OrderedDict[int, Entry], entry: Entry, watermark: float) -> None:
         store[entry.key] = entry
+        store.move_to_end(entry.key)  # an older one of the same id may have stood there
         self._expire(watermark)
 
     def _expire(self, watermark: float) -> None:
         while self.waiting and _is_due(self.waiting, self._most, watermark):
-            self._give_up(self.waiting.pop(next(iter(self.waiting))), watermark)
+            self._give_up(self.waiting.popitem(last=False)[1], watermark)
         while self.settled and _is_due(self.settled, self._most, watermark):
-            self._forget(self.settled.pop(next(iter(self.settled))))
+            self._forget(self.settled.popitem(last=False)[1])
 
     def _give_up(self, entry: Entry, watermark: float) -> None:
         if not entry.have:
@@ -193,5 +194,5 @@ class JoinBuffer:
             del self._by_trace[entry.trace]
 
 
-def _is_due(store: dict[int, Entry], most: int, watermark: float) -> bool:
+def _is_due(store: OrderedDict[int, Entry], most: int, watermark: float) -> bool:
     return len(store) > most or store[next(iter(store))].deadline < watermark

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -66,7 +66,7 @@ def vectors_of(encoded: Encoded, n: int) -> npt.NDArray[np.float16]:
 
 def settle(visits: Sequence[Visit], scored: Mapping[str, Scored]) -> list[Known]:
     """Write the scores of a batch to the exchanges that its items belong to, and report those that are known now."""
-    taken = dict.fromkeys(BITS, 0)
+    rows = {side: zip(_numbers(each.scores), each.vectors, strict=True) for side, each in scored.items()}
     known = []
     for visit in visits:
         entry = visit.entry
@@ -75,10 +75,8 @@ def settle(visits: Sequence[Visit], scored: Mapping[str, Scored]) -> list[Known]
         _describe(entry, visit)
         cosine = math.nan
         for side, bit in BITS.items():
-            if visit.sides & bit:
-                if side in scored:
-                    cosine = _learn(entry, side, scored[side], taken[side])
-                taken[side] += 1
+            if visit.sides & bit and side in rows:
+                cosine = _learn(entry, side, *next(rows[side]))
         if visit.completes or entry.expired:
             entry.vector = None
         if visit.completes or visit.verdicts:
@@ -94,12 +92,14 @@ def _describe(entry: Entry, visit: Visit) -> None:
         entry.time = time
 
 
-def _learn(entry: Entry, side: str, scored: Scored, i: int) -> float:
-    """Write down the i-th scores of a side, and return the cosine to the half that has waited, if one has."""
-    scores, vector = scored.scores, scored.vectors[i]
-    if scores.cell[i] < 0:
+def _numbers(scores: SideScores) -> Iterator[Numbers]:
+    return map(Numbers, scores.p_value.tolist(), scores.novelty.tolist(), scores.cell.tolist())
+
+
+def _learn(entry: Entry, side: str, numbers: Numbers, vector: npt.NDArray[np.float16]) -> float:
+    """Write down the scores of one side, and return the cosine to the half that has waited, if one has."""
+    if numbers.cell < 0:
         return math.nan
-    numbers = Numbers(float(scores.p_value[i]), float(scores.novelty[i]), int(scores.cell[i]))
     if side == "prompt":
         entry.prompt = numbers
     else:
