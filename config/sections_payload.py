@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+import jmespath
+from jmespath.exceptions import JMESPathError
+from pydantic import AfterValidator, Field
 
 from config.durations import Duration
 from config.section import Section
 
-FieldPath = Annotated[str, Field(pattern=r"^[^.]+(\.[^.]+)*$")]
+
+def _expression(value: str) -> str:
+    """Check a path as `agent.payloads` will read it: any signs of JMESPath make it a JMESPath expression."""
+    if not re.search(r"""[][{}()|&!<>=*"'`@,?:]""", value):
+        if not all(value.split(".")):
+            raise ValueError("must be a dotted path such as input.text, or a JMESPath expression")
+        return value
+    try:
+        jmespath.compile(value)
+    except JMESPathError as error:
+        raise ValueError(f"is no JMESPath expression: {str(error).splitlines()[0]}") from None
+    return value
+
+
+FieldPath = Annotated[str, AfterValidator(_expression)]
 
 
 class PayloadSettings(Section):
@@ -18,25 +35,27 @@ class PayloadSettings(Section):
     prompt_field: FieldPath | None = Field(
         default=None,
         description=(
-            "Dotted path of the prompt in a JSON message, such as `input.text`. Unset: known shapes are "
+            "Where the prompt stands in a JSON message: a dotted path such as `input.text`, or a JMESPath expression "
+            "such as `turns[?role=='user'] | [-1].text`; `offmap sniff` proposes them. Unset: known shapes are "
             "recognised by content."
         ),
     )
-    response_field: FieldPath | None = Field(default=None, description="Dotted path of the response.")
+    response_field: FieldPath | None = Field(default=None, description="The same for the response.")
     id_field: FieldPath | None = Field(
         default=None,
-        description="Dotted path of the message's id. Unset: where the shape has it, else topic, partition and offset.",
+        description=(
+            "The same for the exchange's id, which its halves and its feedback share. Unset: where the shape has it, "
+            "else topic, partition and offset."
+        ),
     )
     time_field: FieldPath | None = Field(
         default=None,
         description=(
-            "Dotted path of the event time (seconds since 1970 or ISO 8601). Unset: where the shape has it, "
+            "The same for the event time (seconds since 1970 or ISO 8601). Unset: where the shape has it, "
             "else Kafka's time stamp."
         ),
     )
-    model_field: FieldPath | None = Field(
-        default=None, description="Dotted path of the name of the model that answered."
-    )
+    model_field: FieldPath | None = Field(default=None, description="The same for the name of the model that answered.")
     prompt_part: Literal["last_user", "all_user", "all"] | None = Field(
         default=None,
         description=(

@@ -7,13 +7,13 @@ from typing import Any
 from agent.payloads import cloudevents, conversation, plain, protobuf
 from agent.payloads.bodies import assemble
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import MOST_PARTS, dig, name, tagged
+from agent.payloads.fields import MOST_PARTS, name, tagged
 from agent.payloads.opening import DEEPEST, parse, unwrap
 from agent.payloads.options import DecodeOptions
 from agent.payloads.reasons import UnreadableError
 from agent.payloads.shapes import candidates
 from agent.payloads.times import to_seconds
-from agent.records import Record, Rejected
+from agent.records import Exchange, Record, Rejected
 
 WITHHELD = {"offmap-oversized": "oversized", "offmap-unreadable": "unreadable"}
 """The header of an empty record that a source gives in place of one that it will not hold or cannot read → reason."""
@@ -135,14 +135,19 @@ def _overruled(outcome: Outcome, document: dict[str, Any], options: DecodeOption
         return outcome
     paths = options.paths
     fields = ("id", "time", "model")
-    identity, time, model = (dig(document, paths[field]) if field in paths else None for field in fields)
+    identity, time, model = (paths[field](document) if field in paths else None for field in fields)
     overruled = outcome._replace(
         id=name(identity) or outcome.id,
+        join_key=(name(identity) or outcome.join_key) if _is_half(outcome) else outcome.join_key,
         time=to_seconds(time) or outcome.time,
         model=name(model) or outcome.model,
         shape=outcome.shape or "plain",
     )
     return tagged(overruled, document, options.tag_paths)
+
+
+def _is_half(outcome: Exchange) -> bool:
+    return (outcome.prompt is None) != (outcome.response is None) and outcome.error is None
 
 
 def _bounded(outcome: Outcome, longest: int) -> list[Outcome]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
+from agent.payloads.expressions import Finder, finder
 from agent.payloads.text import WHICH
 
 
 @dataclass(frozen=True, slots=True)
 class FieldMap:
-    """Where a message of the user's own shape keeps its fields: dotted paths such as ``data.turn.question``.
+    """Where a message of the user's own shape keeps its fields: dotted paths such as ``data.question``, or JMESPath.
 
     With `prompt` or `response` set, this comes before every known shape; the others alone overrule what a known shape
     says. None: the plain shape's own names (``prompt``, ``response``, ``id``, ``time``, ``model``).
@@ -22,14 +23,19 @@ class FieldMap:
     model: str | None = None
 
     def __post_init__(self) -> None:
-        for name, path in self.given().items():
-            if not all(path):
-                raise ValueError(f"{name}: {'.'.join(path)!r} is not a dotted path")
+        self.given()
 
-    def given(self) -> dict[str, tuple[str, ...]]:
-        """Return the paths that are set, split at the dots."""
-        paths = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: tuple(path.split(".")) for name, path in paths.items() if path is not None}
+    def given(self) -> dict[str, Finder]:
+        """Return what finds the fields that are set."""
+        found = {}
+        for each in fields(self):
+            expression = getattr(self, each.name)
+            if expression is not None:
+                try:
+                    found[each.name] = finder(expression)
+                except ValueError as error:
+                    raise ValueError(f"{each.name}: {error}") from None
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class DecodeOptions:
         Longer messages are refused as "oversized", and so are those that decompress to more.
     max_text_chars : int
         A longer prompt or response is cut here; the embedder reads less than this in any case.
-    paths : dict of str to tuple of str
+    paths : dict of str to callable
         `fields.given()`, once.
     tag_paths : dict of str to tuple of str
         `tags`, split at the dots.
@@ -60,7 +66,7 @@ class DecodeOptions:
     max_message_bytes: int = 4 * 2**20
     max_text_chars: int = 200_000
     tags: tuple[str, ...] = ()
-    paths: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    paths: dict[str, Finder] = field(init=False, repr=False, compare=False)
     tag_paths: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

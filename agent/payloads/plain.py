@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agent.payloads.context import Context, Outcome
-from agent.payloads.fields import dig, first
+from agent.payloads.fields import first
 from agent.payloads.pairs import read_both
 
 PROMPTS = ("prompt", "question", "query")
@@ -22,5 +22,5 @@ def read(document: dict[str, Any], context: Context) -> list[Outcome]:
 def read_mapped(document: dict[str, Any], context: Context) -> list[Outcome]:
     """Read a message whose text stands where the config says."""
     paths = context.options.paths
-    question, answer = (dig(document, paths[half]) if half in paths else None for half in ("prompt", "response"))
+    question, answer = (paths[half](document) if half in paths else None for half in ("prompt", "response"))
     return read_both(document, question, answer, context)

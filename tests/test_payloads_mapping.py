@@ -1,0 +1,76 @@
+"""The config's own word on where a message keeps its fields: dotted paths and JMESPath."""
+
+import json
+
+import pytest
+
+from agent.payloads import DecodeOptions, FieldMap, decode
+from agent.payloads.expressions import finder
+from agent.records import Exchange, Record, Rejected
+from config import ConfigError, load_settings
+
+TICKET = {
+    "meta": {"request-id": 7, "at": "2024-05-01T12:00:00Z"},
+    "turns": [
+        {"who": "customer", "text": "Hello"},
+        {"who": "agent", "text": "Yes?"},
+        {"who": "customer", "text": "Where is my card?"},
+        {"who": "agent", "text": "In the post."},
+    ],
+}
+FIELDS = {
+    "prompt": "turns[?who=='customer'] | [-1].text",
+    "response": "turns[?who=='agent'] | [-1].text",
+    "id": "meta.request-id",
+    "time": "meta.at",
+}
+
+
+def read(document, **fields):
+    record = Record("t", 0, 0, json.dumps(document).encode())
+    return decode(record, DecodeOptions(fields=FieldMap(**fields)))
+
+
+def test_a_shape_of_ones_own():
+    expected = Exchange("7", 1714564800.0, "Where is my card?", "In the post.", "plain")
+    assert read(TICKET, **FIELDS) == [expected]
+
+
+def test_a_half_is_joined_by_the_id_that_the_config_names():
+    question = {"meta": TICKET["meta"], "turns": TICKET["turns"][:1]}
+    answer = {"meta": TICKET["meta"], "turns": TICKET["turns"][1:2]}
+    assert [each.join_key for each in read(question, **FIELDS) + read(answer, **FIELDS)] == ["7", "7"]
+    assert read(TICKET, **FIELDS)[0].join_key is None
+
+
+@pytest.mark.parametrize("document", [{"turns": 7}, {"turns": None}, {}, {"turns": [1, None, []]}])
+def test_a_message_without_the_field_is_unrecognised(document):
+    assert read(document, **FIELDS) == [Rejected("unrecognised")]
+    assert read(document, prompt="join(' ', turns)") == [Rejected("unrecognised")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "good"),
+    [
+        ("a", True),
+        ("x-request-id", True),
+        ("deep er.äö.1", True),
+        ("a[0].b", True),
+        ('"a.b".c', True),
+        ("", False),
+        ("a..b", False),
+        ("a[", False),
+        ("a ||", False),
+        ("no_such_function(", False),
+    ],
+)
+def test_config_and_decoder_take_the_same_expressions(expression, good):
+    settings = {"profile": {"path": "p"}, "payload": {"prompt_field": expression}}
+    if good:
+        assert load_settings(None, settings).payload.prompt_field == expression
+        finder(expression)
+    else:
+        with pytest.raises(ConfigError, match=r"payload\.prompt_field: "):
+            load_settings(None, settings)
+        with pytest.raises(ValueError, match="is not a"):
+            finder(expression)
