@@ -2,41 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
-Kind = Literal["counter", "gauge", "histogram", "info"]
-
-P_VALUE_EDGES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Fixed, so that PromQL can compute the tail lift at any of these levels over any range, summed over pods."""
-
-NOVELTY_EDGES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
-
-
-class Metric(NamedTuple):
-    """One row of the table.
-
-    Attributes
-    ----------
-    name : str
-        As Prometheus stores it (for an info metric and a counter without its suffix `_info` or `_total`).
-    kind : {"counter", "gauge", "histogram", "info"}
-    help : str
-        What it means, with its unit, and what it does not mean where that is easily mistaken.
-    labels : tuple of str
-    durable : bool
-        True: the value is that of the last checkpoint, so it never steps back after a crash. False: the agent's own
-        health, live.
-    edges : tuple of float
-        Upper bucket bounds, for a histogram.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[str, ...] = ()
-    durable: bool = True
-    edges: tuple[float, ...] = ()
-
+from agent.metric_row import NOVELTY_EDGES, P_VALUE_EDGES, Metric
+from agent.metric_rows_health import HEALTH
 
 METRICS = (
     Metric("offmap_records", "counter", "Records read, by outcome: decoded, or the reason why not.", ("outcome",)),
@@ -167,52 +134,7 @@ METRICS = (
         "Seconds of the working thread by stage: poll, decode, embed, score, checkpoint.",
         ("stage",),
     ),
-    Metric("offmap_up", "gauge", "1 while the agent reads and scores, else 0: see offmap_down.", durable=False),
-    Metric("offmap_down", "gauge", "1 for the reason why offmap_up is 0.", ("reason",), durable=False),
-    Metric("offmap_sampled_fraction", "gauge", "Share of exchanges that is embedded at present.", durable=False),
-    Metric(
-        "offmap_assigned_partitions",
-        "gauge",
-        "Partitions that this agent reads. 0 in a group with more members than partitions: standing by, no fault.",
-        durable=False,
-    ),
-    Metric(
-        "offmap_lag_records",
-        "gauge",
-        "Records between the agent's position and the end of the partition.",
-        ("topic", "partition"),
-        durable=False,
-    ),
-    Metric(
-        "offmap_last_poll_timestamp_seconds",
-        "gauge",
-        "When the source last answered, seconds since the epoch.",
-        durable=False,
-    ),
-    Metric(
-        "offmap_checkpoint_timestamp_seconds",
-        "gauge",
-        "When the state was last known to be durable, seconds since the epoch.",
-        durable=False,
-    ),
-    Metric("offmap_checkpoint_failures", "counter", "Checkpoints that could not be written.", durable=False),
-    Metric(
-        "offmap_checkpoint_loads",
-        "counter",
-        "How the state was found at start: resumed, absent, refused_schema, refused_damaged, other_profile "
-        "(positions and counters went on, detectors began anew).",
-        ("outcome",),
-        durable=False,
-    ),
-    Metric("offmap_worker_restarts", "counter", "Times that a failed worker was started again.", durable=False),
-    Metric(
-        "offmap_canary_deviation",
-        "gauge",
-        "Largest 1 − cosine between the profile's canary vectors and this machine's.",
-        durable=False,
-    ),
-    Metric("offmap_profile", "info", "The profile in use.", ("fingerprint", "model", "reference"), durable=False),
-    Metric("offmap_build", "info", "The agent's version.", ("version",), durable=False),
+    *HEALTH,
 )
 
 BY_NAME = {metric.name: metric for metric in METRICS}

@@ -21,7 +21,8 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from agent.metric_table import METRICS, Metric
+from agent.metric_row import Metric
+from agent.metric_table import METRICS
 from agent.tally import Histogram, Labels, Sample, Snapshot
 
 if TYPE_CHECKING:

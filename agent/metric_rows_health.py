@@ -1,0 +1,61 @@
+"""The rows of the table of metrics that tell of the agent's own health: live, and new with each process."""
+
+from __future__ import annotations
+
+from agent.metric_row import Metric
+
+HEALTH = (
+    Metric("offmap_up", "gauge", "1 while the agent reads and scores, else 0: see offmap_down.", durable=False),
+    Metric("offmap_down", "gauge", "1 for the reason why offmap_up is 0.", ("reason",), durable=False),
+    Metric("offmap_sampled_fraction", "gauge", "Share of exchanges that is embedded at present.", durable=False),
+    Metric(
+        "offmap_assigned_partitions",
+        "gauge",
+        "Partitions that this agent reads. 0 in a group with more members than partitions: standing by, no fault.",
+        durable=False,
+    ),
+    Metric(
+        "offmap_lag_records",
+        "gauge",
+        "Records between the agent's position and the end of the partition.",
+        ("topic", "partition"),
+        durable=False,
+    ),
+    Metric(
+        "offmap_last_poll_timestamp_seconds",
+        "gauge",
+        "When the source last answered, seconds since the epoch.",
+        durable=False,
+    ),
+    Metric(
+        "offmap_checkpoint_timestamp_seconds",
+        "gauge",
+        "When the state was last known to be durable, seconds since the epoch.",
+        durable=False,
+    ),
+    Metric("offmap_checkpoint_failures", "counter", "Checkpoints that could not be written.", durable=False),
+    Metric(
+        "offmap_checkpoint_loads",
+        "counter",
+        "How the state was found at start: resumed, absent, refused_schema, refused_damaged, other_profile "
+        "(positions and counters went on, detectors began anew).",
+        ("outcome",),
+        durable=False,
+    ),
+    Metric("offmap_worker_restarts", "counter", "Times that a failed worker was started again.", durable=False),
+    Metric(
+        "offmap_canary_deviation",
+        "gauge",
+        "Largest 1 − cosine between the profile's canary vectors and this machine's.",
+        durable=False,
+    ),
+    Metric("offmap_profile", "info", "The profile in use.", ("fingerprint", "model", "reference"), durable=False),
+    Metric("offmap_build", "info", "The agent's version.", ("version",), durable=False),
+    Metric(
+        "offmap_dead_letters",
+        "counter",
+        "Messages that could not be read, by what became of their copy: sent, failed. Only with kafka.dead_letter_topic.",
+        ("outcome",),
+        durable=False,
+    ),
+)
