@@ -68,7 +68,8 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Accepted | None:
 def held_out(sizes: npt.ArrayLike) -> Accepted:
     """Accept what held-out texts are like: `sizes` (b,) of the calibration bins that give the p-values.
 
-    Levels are .3, .1, .03, .01 and the smallest of .003 and what every bin reaches, as far as three rows lie beyond.
+    Levels are .3, .1, .03, .01 and the larger of .003 and what every bin reaches, as far as three rows lie beyond. Of
+    several bins, traffic is taken to fill them as the held-out texts do.
 
     Raises
     ------
