@@ -10,17 +10,16 @@ from random import Random
 
 POOLS = Path(__file__).parent / "pools"
 BRACES = re.compile(r"\{([^{}]*)\}")
+VOWEL = re.compile(r"\b([Aa]) (?=[aeio](?!ne\b))")  # "a air fryer", but not "a one-rate tariff"
 PROMPT_SHAPES = {  # the parts of a prompt in order -> how often: S tells, A asks, P is a persona, E a detail
-    "A": 6,
-    "SA": 26,
-    "AS": 14,
-    "SSA": 16,
-    "PA": 7,
-    "PSA": 13,
-    "AE": 6,
-    "SAE": 12,
+    "A": 8,
+    "SA": 37,
+    "AS": 20,
+    "SSA": 23,
+    "PSA": 6,
+    "SAE": 6,
 }
-RESPONSE_SHAPES = {"L": 10, "LM": 32, "LMM": 26, "LMC": 20, "LC": 12}  # L leads, M goes on, C closes
+RESPONSE_SHAPES = {"": 8, "M": 30, "MM": 34, "MC": 22, "C": 6}  # after the answer: M goes on, C closes
 
 
 @dataclass
@@ -31,8 +30,8 @@ class Topic:
     group: str
     weight: int
     asks: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
     tells: list[str] = field(default_factory=list)
-    leads: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
 
 
@@ -50,7 +49,7 @@ def read_topics(folder: Path) -> list[Topic]:
         for head, lines in read_blocks(path):
             name, weight = head.split("]")
             topic = Topic(name, path.stem, int(weight))
-            kinds = {"?": topic.asks, "-": topic.tells, "=": topic.leads, "+": topic.steps}
+            kinds = {"?": topic.asks, "=": topic.answers, "-": topic.tells, "+": topic.steps}
             for line in lines:
                 kinds[line[0]].append(line[2:])
             topics.append(topic)
@@ -76,6 +75,7 @@ class Writer:
             inner = match[1]
             options = inner.split("|") if "|" in inner else self.shared[inner]
             line = line[: match.start()] + self.random.choice(options) + line[match.end() :]
+        line = VOWEL.sub(r"\1n ", line)
         return line[0].upper() + line[1:]
 
     def pick_lines(self, shapes: Mapping[str, int], pools: Mapping[str, Sequence[str]]) -> list[str]:
@@ -102,7 +102,8 @@ class Writer:
             text = text.lower()
         return text.rstrip(".?") if self.random.random() < 0.1 else text
 
-    def write_response(self, topic: Topic) -> str:
-        """Answer in one to four sentences."""
-        pools = {"L": topic.leads, "M": topic.steps, "C": self.shared["closing"]}
-        return " ".join(self.expand(line) for line in self.pick_lines(RESPONSE_SHAPES, pools))
+    def write_response(self, topic: Topic, prompt: Sequence[str]) -> str:
+        """Answer the question among the lines of a prompt, and add up to two sentences."""
+        (answer,) = (answer for ask, answer in zip(topic.asks, topic.answers, strict=True) if ask in prompt)
+        more = self.pick_lines(RESPONSE_SHAPES, {"M": topic.steps, "C": self.shared["closing"]})
+        return " ".join(self.expand(line) for line in (answer, *more))

@@ -62,7 +62,7 @@ def write_rows(topic: Topic, n: int, writer: Writer) -> list[tuple[str, str]]:
     while len(rows) < n:
         lines = writer.pick_prompt(topic)
         if frozenset(lines) not in rows:
-            rows[frozenset(lines)] = (writer.write_prompt(lines), writer.write_response(topic))
+            rows[frozenset(lines)] = (writer.write_prompt(lines), writer.write_response(topic, lines))
     dealt = list(rows.values())
     writer.random.shuffle(dealt)
     return dealt

@@ -149,7 +149,7 @@ def test_every_topic_has_enough_to_say():
     for topic in [*read_topics(POOLS / "known"), *read_topics(POOLS / "new")]:
         assert len(topic.asks) >= 8, topic.name
         assert len(topic.tells) >= 8, topic.name
-        assert len(topic.leads) >= 5, topic.name
+        assert len(topic.answers) == len(topic.asks), topic.name
         assert len(topic.steps) >= 4, topic.name
 
 
