@@ -3,7 +3,7 @@
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from agent.records import Exchange, Record
 from detectors.interval import anytime_interval
 
 HERE = Path(__file__).parent
-LEVEL, HALF = 0.05, 0.5
+LEVEL = 0.1
 
 
 class Part(NamedTuple):
@@ -27,61 +27,75 @@ class Part(NamedTuple):
 
 
 class Count(NamedTuple):
-    """How many records were read, prompts scored, and of these how many have p ≤ LEVEL and p ≤ HALF."""
+    """How many records were read, prompts scored, and of these how many are uncovered: p ≤ LEVEL."""
 
     records: int
     scored: int
     uncovered: int
-    half: int
 
     def since(self, before: "Count") -> "Count":
         """Return what was counted after `before`."""
         return Count(*(now - then for now, then in zip(self, before, strict=True)))
 
 
-NOTHING = Count(0, 0, 0, 0)
+NOTHING = Count(0, 0, 0)
+
+
+class Share(NamedTuple):
+    """A share and its interval."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+CHANCE = Share(LEVEL, LEVEL, LEVEL)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the p-values of a part's prompts say."""
+    """What the p-values of a part's prompts say; `usual` is the uncovered share of quiet days."""
 
     part: Part
     count: Count
+    usual: Share = CHANCE
 
-    @property
-    def uncovered(self) -> tuple[float, float, float]:
-        """The share with p ≤ LEVEL, and its 95 % interval; LEVEL where production is like training."""
-        return _share(self.count.uncovered, self.count.scored)
+    def uncovered(self, alpha: float = 0.05) -> Share:
+        """Return the share with p ≤ LEVEL."""
+        hits, n = self.count.uncovered, self.count.scored
+        lower, upper = anytime_interval(hits, n - hits, alpha)
+        return Share(hits / n, float(lower), float(upper))
 
-    @property
-    def new(self) -> tuple[float, float, float]:
-        """The share that does not come from the training distribution, and its 95 % interval.
-
-        Half of what does come from it has p ≤ ½, and nearly all of what does not: of a share s with p ≤ ½, (s − ½)/½
-        is new (Storey, A direct approach to false discovery rates, 2002).
-        """
-        estimate, lower, upper = (max(0.0, (s - HALF) / (1 - HALF)) for s in _share(self.count.half, self.count.scored))
-        return estimate, lower, upper
+    def new(self) -> Share:
+        """Return the share on new topics: with all of these uncovered, s = new + (1 − new)·usual."""
+        found, usual = self.uncovered(0.025), self.usual
+        return Share(
+            max(0.0, (found.value - usual.value) / (1 - usual.value)),
+            max(0.0, (found.lower - usual.upper) / (1 - usual.upper)),
+            max(0.0, (found.upper - usual.lower) / (1 - usual.lower)),
+        )
 
     def __str__(self) -> str:
-        """Two lines for people."""
-        uncovered, new = self.uncovered, self.new
-        verdict = "inside" if new[1] <= self.part.truth <= new[2] else "OUTSIDE"
+        """Three lines for people."""
+        new = self.new()
+        verdict = "inside" if new.lower <= self.part.truth <= new.upper else "OUTSIDE"
+        beyond = "chance" if self.usual == CHANCE else "what was usual"
         return (
             f"{self.part.name}: {self.count.scored:,} prompts\n"
-            f"  uncovered (p ≤ {LEVEL:g})  {_words(uncovered)}   {LEVEL:.0%} would be chance\n"
-            f"  so new              {_words(new)}   truth {self.part.truth:.1%}: {verdict}"
+            f"  uncovered (p ≤ {LEVEL:g})     {_words(self.uncovered())}   {LEVEL:.0%} would be chance\n"
+            f"  {f'beyond {beyond}':<23}{_words(new)}   truth {self.part.truth:.1%}: {verdict}"
         )
 
 
-def _share(hits: int, n: int) -> tuple[float, float, float]:
-    lower, upper = anytime_interval(hits, n - hits)
-    return hits / n, float(lower), float(upper)
+def compare(parts: Sequence[Part], counts: Sequence[Count]) -> list[Finding]:
+    """Return what was found in each part: in the first beyond chance, in the others beyond the first."""
+    first = Finding(parts[0], counts[0])
+    usual = first.uncovered(0.025)
+    return [first, *(Finding(part, count, usual) for part, count in zip(parts[1:], counts[1:], strict=True))]
 
 
-def _words(share: tuple[float, float, float]) -> str:
-    return f"{share[0]:5.1%} [{share[1]:5.1%}, {share[2]:5.1%}]"
+def _words(share: Share) -> str:
+    return f"{share.value:5.1%} [{share.lower:5.1%}, {share.upper:5.1%}]"
 
 
 def split_traffic(folder: Path) -> list[Part]:
@@ -111,10 +125,8 @@ def read_count(url: str) -> Count:
         samples = dict(_samples(answer.read().decode()))
     records = sum(value for series, value in samples.items() if series.startswith("offmap_records_total{"))
     scored = samples.get('offmap_p_value_count{side="prompt"}', 0)
-    uncovered, half = (
-        samples.get(f'offmap_p_value_bucket{{le="{level}",side="prompt"}}', 0) for level in (LEVEL, HALF)
-    )
-    return Count(int(records), int(scored), int(uncovered), int(half))
+    uncovered = samples.get(f'offmap_p_value_bucket{{le="{LEVEL}",side="prompt"}}', 0)
+    return Count(int(records), int(scored), int(uncovered))
 
 
 def _samples(text: str) -> Iterator[tuple[str, float]]:

@@ -16,7 +16,7 @@ from agent.records import Batch, Partition
 from agent.sources.files import FileSource
 from agent.wiring import run_agent
 from config import load_settings
-from demo.found import HERE, NOTHING, Finding, Part, read_count, split_traffic
+from demo.found import HERE, NOTHING, Finding, Part, compare, read_count, split_traffic
 
 PORT = 9469
 
@@ -44,7 +44,7 @@ class Parts:
         return next(self._batches)
 
     def _read(self) -> Iterator[Batch]:
-        findings, before = [], NOTHING
+        counts, before = [], NOTHING
         with TerminalProgress() as progress:
             for part in self._parts:
                 progress.step(part.name, part.lines)
@@ -52,9 +52,9 @@ class Parts:
                 while (now := read_count(self._url)).since(before).records < part.lines:
                     time.sleep(0.2)
                     yield Batch(())
-                findings.append(Finding(part, now.since(before)))
+                counts.append(now.since(before))
                 before = now
-        show(findings, self._url, stay=self._stay)
+        show(compare(self._parts, counts), self._url, stay=self._stay)
         while self._stay:
             time.sleep(0.5)
             yield Batch(())

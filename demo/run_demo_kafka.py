@@ -16,7 +16,7 @@ from pathlib import Path
 from kafka import KafkaProducer
 
 from agent.cli_fit import fit
-from demo.found import HERE, LEVEL, NOTHING, Count, Finding, Part, read_count, split_traffic
+from demo.found import HERE, LEVEL, NOTHING, Count, Part, compare, read_count, split_traffic
 from tests.agent_process import AgentProcess
 from tests.kafka_broker import Broker, running_broker
 from tests.prometheus_server import PrometheusServer
@@ -33,16 +33,16 @@ def main() -> None:
         fit([HERE / "train.jsonl"], folder / "demo.offmap")
         print("\nStarting a Kafka broker, the agent, and Prometheus if there is one", flush=True)
         with running_broker() as broker, running_agent(folder, broker) as agent, prometheus(agent) as server:
-            findings, before = [], NOTHING
-            for part in split_traffic(folder):
+            parts, counts, before = split_traffic(folder), [], NOTHING
+            for part in parts:
                 produce(broker, part)
                 now = wait_for(agent, before, part)
-                findings.append(Finding(part, now.since(before)))
+                counts.append(now.since(before))
                 before = now
                 if server:
                     show_answer(server, part, now)
             print("\nHow much of production lies outside the training data? New topics appeared in mid-week.\n")
-            print(*findings, sep="\n")
+            print(*compare(parts, counts), sep="\n")
             serve(agent, server)
 
 
