@@ -13,9 +13,10 @@ from agent.embedding.runtime import OnnxEmbedder
 from agent.intake import Clocks, Intake
 from agent.join import JoinBuffer
 from agent.pager import make_pager
-from agent.payloads import DecodeOptions, FieldMap, decode
+from agent.payloads import decode
 from agent.pipeline import Pipeline
 from agent.profile import Profile, ProfileError
+from agent.reading import decode_options
 from agent.side import Side
 from agent.watch import CellsVisited, UncoveredShares, Watcher, WindowSpec
 from config.durations import format_duration
@@ -36,7 +37,7 @@ def build_pipeline(
     more: Mapping[str, Watcher] = MappingProxyType({}),
 ) -> Pipeline:
     """Build the path that a message takes, from a profile and the settings; `more` watches the prompts too."""
-    options = _decode_options(settings, profile)
+    options = decode_options(settings.payload, str(profile.manifest.get("prompt_part", "last_user")))
     embedder = OnnxEmbedder(
         profile.embedder_onnx, profile.tokenizer, profile.embedder_spec, threads=settings.embedding.threads
     )
@@ -93,12 +94,3 @@ def _reference(profile: Profile, name: str) -> Reference:
     except (ValueError, IndexError) as error:
         raise ProfileError(f"profile: the {name} reference does not fit: {error}; fit it anew") from error
     return reference
-
-
-def _decode_options(settings: Settings, profile: Profile) -> DecodeOptions:
-    payload = settings.payload
-    fields = FieldMap(
-        payload.prompt_field, payload.response_field, payload.id_field, payload.time_field, payload.model_field
-    )
-    which = payload.prompt_part or str(profile.manifest.get("prompt_part", "last_user"))
-    return DecodeOptions(fields, which, payload.max_message_bytes)

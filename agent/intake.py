@@ -63,12 +63,15 @@ class Intake:
         The next offset of every partition read.
     watermark : float
         Newest event time seen, seconds since the epoch; −inf before the first.
+    unread : callable or None
+        Told each record of which something gave no exchange, with the reasons.
     """
 
     def __init__(self, decode: Decoder, sampler: HashSampler, clocks: Clocks) -> None:
         self.positions: Positions = {}
         self.watermark = -math.inf
         self.sampler = sampler
+        self.unread: Callable[[Record, list[str]], None] | None = None
         self._decode = decode
         self._clocks = clocks
 
@@ -80,6 +83,8 @@ class Intake:
         for record in records:
             self.positions[record.topic, record.partition] = record.offset + 1
             found = self._decode(record)
+            if self.unread is not None and (reasons := [part.reason for part in found if isinstance(part, Rejected)]):
+                self.unread(record, reasons)
             for i, part in enumerate(found):
                 items.append(self._item(record, part, f"#{i}" if len(found) > 1 else "", latest, outcomes))
         for (name, label), count in outcomes.items():

@@ -54,7 +54,7 @@ HEALTH = (
     Metric(
         "offmap_dead_letters",
         "counter",
-        "Messages that could not be read, by what became of their copy: sent, failed. Only with kafka.dead_letter_topic.",
+        "Messages that could not be read, by what became of their copy in kafka.dead_letter_topic: sent, failed.",
         ("outcome",),
         durable=False,
     ),

@@ -18,14 +18,13 @@ from agent.embedding.runtime import CanaryError, EmbedderError
 from agent.intake import Clocks
 from agent.logs import set_up_logging
 from agent.profile import Profile, ProfileError, read_profile
+from agent.reading import dead_letters, kafka_source
 from agent.replay import ReplayOutputs, ReplayResult, replay
 from agent.sampling import FractionControl, HashSampler
 from agent.server import MetricsServer
 from agent.service import Service, ServiceOptions
 from agent.signals import stopped_by_signals
 from agent.sources.files import FileSource
-from agent.sources.kafka_options import KafkaOptions
-from agent.sources.kafka_source import KafkaSource
 from agent.supervisor import KnownError, supervise
 from config import ConfigError, ServerSettings, ShutdownSettings
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from agent.pipeline import Pipeline
     from agent.seams import PartitionListener, Source
+    from agent.sources.dead_letter import DeadLetters
     from config import Settings
 
 log = logging.getLogger(__name__)
@@ -65,11 +65,14 @@ def run_agent(settings: Settings, *, stay_up: bool = False, make_source: MakeSou
     board = Board()
     board.show("offmap_build", {(version("offmap"),): 1.0})
     server = MetricsServer(board, settings.server.host, settings.server.port)
+    letters = dead_letters(settings, board)
     try:
         with stopped_by_signals(settings.shutdown.grace_seconds) as stop:
-            work = _worker(settings, board, make_source or kafka_source)
+            work = _worker(settings, board, make_source or kafka_source, letters)
             supervise(work, board, stop, stay_up=stay_up)
     finally:
+        if letters is not None:
+            letters.close()
         server.close()
 
 
@@ -103,19 +106,6 @@ def run_replay(
     return replay(pipeline, source, outputs, progress)
 
 
-def kafka_source(settings: Settings, listener: PartitionListener) -> Source:
-    """Make the source that `offmap run` reads."""
-    kafka = settings.kafka
-    if kafka is None:
-        raise KnownError("bad_config", "kafka: is missing; `offmap run` reads from Kafka")
-    values = kafka.model_dump()
-    values["topics"] = kafka.topics or ()
-    values["sasl_password"] = kafka.sasl_password.get_secret_value() if kafka.sasl_password else None
-    for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
-        values[name] = None if values[name] is None else str(values[name])
-    return KafkaSource(KafkaOptions(**values), listener)
-
-
 def _load_or_wait(load: Callable[[], Settings]) -> Settings | None:
     try:
         return load()
@@ -136,13 +126,16 @@ def _load_or_wait(load: Callable[[], Settings]) -> Settings | None:
     return None
 
 
-def _worker(settings: Settings, board: Board, make_source: MakeSource) -> Callable[[threading.Event], None]:
+def _worker(
+    settings: Settings, board: Board, make_source: MakeSource, letters: DeadLetters | None
+) -> Callable[[threading.Event], None]:
     def work(stop: threading.Event) -> None:
         with _known_errors():
             profile = _profile(settings)
             control = settings.sampling
             sampler = HashSampler(control.max_fraction)
             pipeline = build_pipeline(settings, profile, Clocks(), sampler)
+            pipeline.intake.unread = letters.send if letters is not None else None
             store = CheckpointStore(settings.checkpoint.path, profile.fingerprint)
         _show_profile(board, profile, pipeline)
         follow = FractionControl(control.min_fraction, control.max_fraction, control.target_lag_seconds)

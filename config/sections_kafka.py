@@ -89,6 +89,13 @@ class KafkaSettings(Section):
     session_timeout_seconds: int = Field(
         default=30, ge=6, le=1_800, description="A consumer that is silent for so long is taken for dead."
     )
+    dead_letter_topic: Topic | None = Field(
+        default=None,
+        description=(
+            "Topic for copies of messages that cannot be read, AS THEY CAME, with the reason in the header "
+            "`offmap-reason`. It must exist. Unset: none are made."
+        ),
+    )
 
     def contradictions(self) -> Iterator[Contradiction]:
         """Yield what does not fit together."""
@@ -110,6 +117,11 @@ class KafkaSettings(Section):
             yield Contradiction(("topics", "topic_pattern"), "and kafka.topic_pattern are both set: remove one")
         if self.topics and len(set(self.topics)) < len(self.topics):
             yield Contradiction(("topics",), "names the same topic twice")
+        letters = self.dead_letter_topic
+        if letters and (letters in (self.topics or ()) or re.fullmatch(self.topic_pattern or r"\Z", letters)):
+            yield Contradiction(
+                ("dead_letter_topic",), "is one of the topics that are read: dead letters would multiply"
+            )
 
     def _sasl_contradictions(self) -> Iterator[Contradiction]:
         wanted = self.security_protocol.startswith("SASL")

@@ -25,7 +25,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in SOU
 DOORS = {
     "huggingface_hub": "agent/embedding/compile*.py",
     "jmespath": "agent/payloads/expressions.py config/sections_payload.py",
-    "kafka": "agent/sources/kafka.py",
+    "kafka": "agent/sources/kafka.py agent/sources/kafka_peek.py agent/sources/kafka_sender.py",
     "onnx": "agent/embedding/compile*.py",
     "onnxruntime": "agent/embedding/*.py",
     "orjson": "agent/payloads/jsontext.py",

@@ -1,9 +1,9 @@
-"""The only door to kafka-python, whose sharp edges are all handled here; when to use it is `kafka_source`'s affair.
+"""The door to kafka-python for who reads in a group; when to use it is `kafka_source`'s affair.
 
-Each of these was measured against a real broker: the client is polled for a second and never for less, because a
-group's leader whose poll ends between two steps of a rebalance keeps its old partitions for ever; every call that could
-block has a time limit; what the client knows already is read from its insides, because its own methods ask the broker
-for it and wait.
+All its sharp edges are handled here (`kafka_peek` and `kafka_sender` are smaller doors), each measured against a real
+broker: the client is polled for a second and never for less, because a group's leader whose poll ends between two steps
+of a rebalance keeps its old partitions for ever; every call that could block has a time limit; what the client knows
+already is read from its insides, because its own methods ask the broker for it and wait.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class KafkaClient(ConsumerRebalanceListener):  # type: ignore[misc]
         fetched = self._consumer.poll(POLL_MS)
         if self._trouble is not None:
             raise self._trouble
-        return {(key.topic, key.partition): list(map(_record, messages)) for key, messages in fetched.items()}
+        return {(key.topic, key.partition): list(map(to_record, messages)) for key, messages in fetched.items()}
 
     def commit(self, positions: Positions) -> None:
         """Commit what is assigned of `positions`; where that fails, the records come again."""
@@ -188,7 +188,8 @@ def unreadable(error: Exception) -> tuple[Partition, int] | None:
     return batch and ((partition.topic, partition.partition), batch.next_offset - 1)
 
 
-def _record(message: Any) -> Record:
+def to_record(message: Any) -> Record:
+    """Return a message of the client's as ours."""
     time = message.timestamp / 1000 if message.timestamp >= 0 else None
     return Record(message.topic, message.partition, message.offset, message.value, message.key, message.headers, time)
 

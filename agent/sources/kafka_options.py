@@ -89,12 +89,9 @@ class KafkaOptions:
         session = round(self.session_timeout_seconds * 1000)
         request = max(30_000, session + 1_000)  # the client demands more than the session
         return {
-            "bootstrap_servers": list(self.bootstrap_servers),
-            "client_id": "offmap",
             "group_id": self.group_id,
             "auto_offset_reset": self.auto_offset_reset,
             "enable_auto_commit": False,
-            "allow_auto_create_topics": False,
             "isolation_level": "read_committed",
             "check_crcs": True,
             "max_poll_records": self.max_poll_records,
@@ -102,12 +99,36 @@ class KafkaOptions:
             "session_timeout_ms": session,
             "heartbeat_interval_ms": min(3_000, session // 3),
             "request_timeout_ms": request,
+            # What is fetched ahead lies in memory: bounded, and still several polls' worth.
+            "fetch_max_bytes": 8 * MIB,
+            **self._connection(),
             "connections_max_idle_ms": max(540_000, 2 * request),
+        }
+
+    def peek_settings(self) -> dict[str, Any]:
+        """Return the same for a consumer that belongs to no group, and so can commit nothing: it starts at the end."""
+        return self.client_settings() | {"group_id": None, "auto_offset_reset": "latest"}
+
+    def producer_settings(self) -> dict[str, Any]:
+        """Return the keyword arguments of kafka-python's producer: one that gives up soon."""
+        return {
+            "acks": 1,
+            "linger_ms": 50,
+            "max_block_ms": 5_000,
+            "request_timeout_ms": 10_000,
+            "delivery_timeout_ms": 20_000,
+            "max_request_size": 128 * MIB,  # what is too large is the broker's to say
+            **self._connection(),
+        }
+
+    def _connection(self) -> dict[str, Any]:
+        return {
+            "bootstrap_servers": list(self.bootstrap_servers),
+            "client_id": "offmap",
+            "allow_auto_create_topics": False,
             "reconnect_backoff_max_ms": 1_000,  # by default it may take 41 s to notice that a broker is back
             "metadata_max_age_ms": 60_000,
             "metrics_enabled": False,  # the client's own, which nobody reads
-            # What is fetched ahead lies in memory: bounded, and still several polls' worth.
-            "fetch_max_bytes": 8 * MIB,
             "receive_message_max_bytes": 128 * MIB,  # the default refuses an answer of several partitions
             **self._security(),
         }

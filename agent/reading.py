@@ -1,0 +1,56 @@
+"""From settings to what reads messages: how Kafka is asked, how a message is decoded, where dead letters go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.payloads import DecodeOptions, FieldMap
+from agent.sources.dead_letter import DeadLetters
+from agent.sources.kafka_options import KafkaOptions
+from agent.sources.kafka_source import KafkaSource
+from agent.supervisor import KnownError
+
+if TYPE_CHECKING:
+    from agent.board import Board
+    from agent.seams import PartitionListener, Source
+    from config import PayloadSettings, Settings
+
+
+def decode_options(payload: PayloadSettings, which: str) -> DecodeOptions:
+    """Return how messages are read; `which` part of a conversation is the prompt where the settings do not say."""
+    fields = FieldMap(
+        payload.prompt_field, payload.response_field, payload.id_field, payload.time_field, payload.model_field
+    )
+    return DecodeOptions(fields, payload.prompt_part or which, payload.max_message_bytes)
+
+
+def kafka_options(settings: Settings) -> KafkaOptions:
+    """Return how Kafka is asked.
+
+    Raises
+    ------
+    KnownError
+        The settings do not say.
+    """
+    kafka = settings.kafka
+    if kafka is None:
+        raise KnownError("bad_config", "kafka: is missing; it says which topics are read, and from which brokers")
+    values = kafka.model_dump(exclude={"dead_letter_topic"})
+    values["topics"] = kafka.topics or ()
+    values["sasl_password"] = kafka.sasl_password.get_secret_value() if kafka.sasl_password else None
+    for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+        values[name] = None if values[name] is None else str(values[name])
+    return KafkaOptions(**values)
+
+
+def kafka_source(settings: Settings, listener: PartitionListener) -> Source:
+    """Make the source that `offmap run` reads."""
+    return KafkaSource(kafka_options(settings), listener)
+
+
+def dead_letters(settings: Settings, board: Board) -> DeadLetters | None:
+    """Make what copies messages that cannot be read; None where the settings do not ask for it."""
+    if settings.kafka is None or settings.kafka.dead_letter_topic is None:
+        return None
+    topic = settings.kafka.dead_letter_topic
+    return DeadLetters(kafka_options(settings), topic, lambda counts: board.show("offmap_dead_letters", counts))
