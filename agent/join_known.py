@@ -13,15 +13,7 @@ from agent.join_entry import BITS, PROMPT, Entry, Numbers, Verdict, has_failed
 
 if TYPE_CHECKING:
     from agent.join import Visit
-    from agent.records import Encoded
     from agent.watch import SideScores
-
-
-class Scored(NamedTuple):
-    """Scores and vectors, shape (n, d), of the texts of one side in the order of their items."""
-
-    scores: SideScores
-    vectors: npt.NDArray[np.float16]
 
 
 class Known(NamedTuple):
@@ -52,21 +44,9 @@ class Known(NamedTuple):
     completed: bool
 
 
-def vectors_of(encoded: Encoded, n: int) -> npt.NDArray[np.float16]:
-    """Return one unit vector for each of n texts, shape (n, d): the mean direction of its chunks in the last layer.
-
-    NaN for a text without chunks. Rounded alike whether the other half is there or yet to come.
-    """
-    total = np.zeros((n, encoded.layers.shape[2]), dtype=np.float32)
-    np.add.at(total, encoded.owner, encoded.layers[:, -1])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        unit: npt.NDArray[np.float32] = total / np.linalg.norm(total, axis=1, keepdims=True)
-    return unit.astype(np.float16)
-
-
-def settle(visits: Sequence[Visit], scored: Mapping[str, Scored]) -> list[Known]:
+def settle(visits: Sequence[Visit], scored: Mapping[str, SideScores]) -> list[Known]:
     """Write the scores of a batch to the exchanges that its items belong to, and report those that are known now."""
-    rows = {side: zip(_numbers(each.scores), each.vectors, strict=True) for side, each in scored.items()}
+    rows = {side: zip(_numbers(each), each.vector, strict=True) for side, each in scored.items()}
     known = []
     for visit in visits:
         entry = visit.entry

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.join_entry import BITS, PROMPT
-from agent.join_known import Known, Scored, settle, vectors_of
+from agent.join_known import Known, settle
 from agent.join_state import from_arrays, to_arrays
 from agent.score_rows import ScoreRow, score_rows
 from agent.tally import Labels, Sample, Snapshot, State, Tally
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent.records import Record
     from agent.seams import Embedder
     from agent.side import Side
+    from agent.watch import SideScores
 
 SIDES = tuple(BITS)
 
@@ -77,7 +78,7 @@ class Pipeline:
         if n_kept:
             self._last_scored = self.clocks.now() if self.clocks.now else self.intake.watermark
         if sink is not None:
-            sink(score_rows(visits, scored["prompt"].scores if "prompt" in scored else None))
+            sink(score_rows(visits, scored.get("prompt")))
         return BatchReport(len(records), n_kept, read - start, self.clocks.timer() - read, known)
 
     @property
@@ -139,7 +140,7 @@ class Pipeline:
         for name, bit in BITS.items():
             self._count(name, {"sampled_out": sum(count for sides, count in left_out.items() if sides & bit)})
 
-    def _score_side(self, name: str, visits: list[Visit]) -> Scored | None:
+    def _score_side(self, name: str, visits: list[Visit]) -> SideScores | None:
         """Score the texts of one side that are due: those of exchanges that are kept, and none for the second time."""
         items = [visit.item for visit in visits if visit.sides & BITS[name] and visit.item.status == "kept"]
         texts = [getattr(item.exchange, name) for item in items]
@@ -158,7 +159,7 @@ class Pipeline:
         self._tally.add("offmap_truncated_texts", (name,), float(encoded.truncated.sum()))
         n_scored, n_absent = int((scores.cell >= 0).sum()), sum(text is None for text in texts)
         self._count(name, {"scored": n_scored, "absent": n_absent, "empty": len(texts) - n_scored - n_absent})
-        return Scored(scores, vectors_of(encoded, len(texts)))
+        return scores
 
     def _count(self, side: str, by_status: Mapping[str, int]) -> None:
         for status, count in by_status.items():

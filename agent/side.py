@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.watch import Measured, SideScores, Watcher, below
+from detectors.vectors import text_vectors
 
 if TYPE_CHECKING:
     from agent.records import Encoded
@@ -40,14 +41,15 @@ class Side:
         """Score n embedded texts; a pure function of the texts."""
         scores = self._reference.score(encoded.layers, encoded.owner, n)
         tokens = np.bincount(encoded.owner, weights=encoded.tokens, minlength=n)
-        return SideScores(scores.novelty, self._reference.p_values(scores.novelty, tokens), scores.cell)
+        p_values = self._reference.p_values(scores.novelty, tokens)
+        return SideScores(scores.novelty, p_values, scores.cell, text_vectors(encoded.layers[:, -1], encoded.owner, n))
 
     def update(self, times: npt.NDArray[np.float64], scores: SideScores, tally: Tally) -> None:
         """Count what was scored. `times` are event times in seconds, shape (n,), NaN where unknown."""
         known = scores.cell >= 0
         if not known.any():
             return
-        scored = SideScores(scores.novelty[known], scores.p_value[known], scores.cell[known])
+        scored = scores.at(known)
         tally.observe("offmap_p_value", (self.name,), scored.p_value)
         tally.observe("offmap_novelty", (self.name,), scored.novelty)
         for watcher in self._watchers.values():

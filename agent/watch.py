@@ -19,11 +19,19 @@ Measured = dict[str, dict["Labels", "Sample"]]
 
 
 class SideScores(NamedTuple):
-    """Scores of n texts; NaN (cell −1) where a text had nothing to embed. Shapes (n,)."""
+    """Scores of n texts; NaN (cell −1) where a text had nothing to embed. Shapes (n,).
+
+    `vector`, shape (n, d), is each text's own: see `detectors.vectors.text_vectors`.
+    """
 
     novelty: Floats
     p_value: Floats
     cell: npt.NDArray[np.int32]
+    vector: npt.NDArray[np.float16]
+
+    def at(self, chosen: npt.NDArray[Any]) -> SideScores:
+        """Return those of the texts at these indices, or where this mask is true."""
+        return SideScores(*(column[chosen] for column in self))
 
 
 class Watcher(Protocol):

@@ -26,8 +26,9 @@ START = 1_750_000_000.0
 
 
 def feed(pager: Any, p_values: np.ndarray, start: float = START) -> None:
-    times = start + 60.0 * np.arange(len(p_values))
-    pager.update(times, SideScores(p_values, p_values, np.zeros(len(p_values), np.int32)), Tally())
+    n = len(p_values)
+    times = start + 60.0 * np.arange(n)
+    pager.update(times, SideScores(p_values, p_values, np.zeros(n, np.int32), np.zeros((n, 0), np.float16)), Tally())
 
 
 def value(pager: Any, name: str) -> float | None:
