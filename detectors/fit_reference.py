@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.conformal import FEWEST, Conformal
-from detectors.fit_scorer import EncodedLike, Texts, distances, fit_scorer, out_of_fold
+from detectors.coverage_fit import CellTrust
+from detectors.fit_scorer import EncodedLike, Texts, cell_trust, fit_scorer, out_of_fold, score_texts
 from detectors.folds import keep_together, split
 from detectors.layers import LayerScorer
 from detectors.reference import Reference, default_weights, mixed
@@ -76,14 +77,14 @@ def fit_reference(
     everything = np.arange(len(texts))
     if held_texts is not None:
         scorer = fit_scorer(texts, everything, seed, _Ticks(progress, texts, 1))
-        held = _held_out(scorer, held_texts, np.random.default_rng([seed, 1]))
+        held, trust = _held_out(scorer, held_texts, np.random.default_rng([seed, 1]))
     else:
         folds = _folds(texts, twins, groups, seed, facts)
         tick = _Ticks(progress, texts, len(folds) + 1)
-        found = out_of_fold(texts, folds, seed, tick)
+        found, trust = out_of_fold(texts, folds, seed, tick)
         held = _HeldOut(_constants(found), found, texts.tokens[np.concatenate(folds)])
         scorer = fit_scorer(texts, everything, seed, tick)
-    facts["method"] = "cross-fitted" if held_texts is None else "held-out"
+    facts |= {"method": "cross-fitted" if held_texts is None else "held-out", "cell_trust": trust._asdict()}
     return _calibrated(scorer, held, np.random.default_rng([seed, 2]), facts)
 
 
@@ -125,12 +126,14 @@ def _constants(found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.stack([middle, np.maximum(high - middle, 1e-6)], axis=1)
 
 
-def _held_out(scorer: LayerScorer, texts: Texts, rng: np.random.Generator) -> _HeldOut:
+def _held_out(scorer: LayerScorer, texts: Texts, rng: np.random.Generator) -> tuple[_HeldOut, CellTrust]:
     """Score held-out texts; some give the constants, the others calibrate."""
-    found = distances(scorer, texts, np.arange(len(texts)))
+    unseen = score_texts(scorer, texts, np.arange(len(texts)))
+    found = unseen.distances
     order = rng.permutation(len(texts))
     cut = max(FEWEST_CONSTANTS, int(FOR_CONSTANTS * len(texts)))
-    return _HeldOut(_constants(found[order[:cut]]), found[order[cut:]], texts.tokens[order[cut:]])
+    held = _HeldOut(_constants(found[order[:cut]]), found[order[cut:]], texts.tokens[order[cut:]])
+    return held, cell_trust(scorer, unseen)
 
 
 def _folds(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.blocks import spans
+from detectors.coverage_fit import CellTrust, fit_trust
 from detectors.kmeans import SAMPLE, fit_prototypes, n_prototypes
 from detectors.layers import LayerScorer
 from detectors.reference import text_tokens
@@ -84,22 +85,46 @@ def fit_scorer(
     return LayerScorer(prototypes, np.array(maps, dtype=np.float16).reshape(-1, dim, dim))
 
 
-def distances(scorer: LayerScorer, texts: Texts, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Score some of the texts (ascending) with the code that production runs: (len(chosen), L)."""
+class Unseen(NamedTuple):
+    """What a scorer says about n texts that it has not seen: distances (n, L) and cells (n,)."""
+
+    distances: npt.NDArray[np.float64]
+    cells: npt.NDArray[np.int32]
+
+
+def score_texts(scorer: LayerScorer, texts: Texts, chosen: npt.NDArray[np.int64]) -> Unseen:
+    """Score some of the texts (ascending) with the code that production runs."""
     found = []
     for where in spans(len(chosen), SCORED):
         index = texts.chunks(chosen[where])
         owner = np.searchsorted(chosen[where], texts.owner[index]).astype(np.int32)
-        found.append(scorer.score(texts.layers[index], owner, where.stop - where.start)[0])
-    return np.concatenate(found)
+        found.append(scorer.score(texts.layers[index], owner, where.stop - where.start))
+    return Unseen(*map(np.concatenate, zip(*found, strict=True)))
+
+
+def cell_trust(scorer: LayerScorer, unseen: Unseen) -> CellTrust:
+    """Find how far the scorer's cells keep what they promise, from texts that it has not seen."""
+    counts = scorer.last.counts[0]
+    return fit_trust(counts, np.bincount(unseen.cells, minlength=len(counts)))
 
 
 def out_of_fold(
     texts: Texts, folds: Sequence[npt.NDArray[np.int64]], seed: int, tick: Callable[[], None] = lambda: None
-) -> npt.NDArray[np.float64]:
-    """Score each fold's texts with a scorer fitted on all the others: (texts in the folds, L), fold after fold."""
-    found = []
+) -> tuple[npt.NDArray[np.float64], CellTrust]:
+    """Score each fold's texts with a scorer fitted on all the others.
+
+    Returns
+    -------
+    distances : ndarray of float64, shape (texts in the folds, L)
+        Fold after fold.
+    trust : CellTrust
+        What the folds say, the middle of it.
+    """
+    found, trusts = [], []
     for members in folds:
         others = np.setdiff1d(np.arange(len(texts)), members, assume_unique=True)
-        found.append(distances(fit_scorer(texts, others, seed, tick), texts, members))
-    return np.concatenate(found)
+        scorer = fit_scorer(texts, others, seed, tick)
+        unseen = score_texts(scorer, texts, members)
+        found.append(unseen.distances)
+        trusts.append(cell_trust(scorer, unseen))
+    return np.concatenate(found), CellTrust(*np.median(trusts, axis=0).tolist())

@@ -53,7 +53,7 @@ class NoveltyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]  # sci
         fold = split(np.arange(len(rows), dtype=np.int32), min(FOLDS, len(rows)), self._rng())
         folds = [np.flatnonzero(fold == k) for k in np.unique(fold)]
         self.scorer_ = fit_scorer(texts, np.arange(len(rows)), self.random_state)
-        unseen = out_of_fold(texts, folds, self.random_state)[:, 0]
+        unseen = out_of_fold(texts, folds, self.random_state)[0][:, 0]
         self.offset_ = -float(np.quantile(unseen, 1 - self.level))
         return self
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from detectors.coverage import CellCoverage, gap_limits, unvisited_by_chance
-from detectors.coverage_fit import fair_counts
+from detectors.coverage_fit import USUAL, fair_counts, fit_trust
 
 
 def found(coverage, field=""):
@@ -105,15 +105,16 @@ def test_fair_counts_find_flattered_small_cells():
     counts = np.repeat([2, 40], 200)
     truth = np.repeat([0.5, 40.0], 200)  # small cells get a quarter of what their counts promise
     held_out = rng.multinomial(4000, truth / truth.sum())
-    fair = fair_counts(counts, held_out)
+    fair = fair_counts(counts, fit_trust(counts, held_out))
     share = fair[:200].sum() / fair.sum()
     assert share == pytest.approx(0.5 / 40.5, rel=0.5)
     assert share < 0.6 * counts[:200].sum() / counts.sum()
-    honest = fair_counts(counts, rng.multinomial(4000, counts / counts.sum()))
+    honest = fair_counts(counts, fit_trust(counts, rng.multinomial(4000, counts / counts.sum())))
     assert honest[:200].sum() / honest.sum() == pytest.approx(2 / 42, rel=0.25)
 
 
 def test_without_held_out_visits_the_usual_discount_is_taken():
     counts = np.array([10, 0])
-    np.testing.assert_array_equal(fair_counts(counts), fair_counts(counts, np.zeros(2, dtype=int)))
+    assert fit_trust(counts, np.zeros(2, dtype=int)) == USUAL
+    assert fit_trust(counts, np.array([3, 0])) == USUAL  # one cell says nothing about shares
     assert fair_counts(counts)[1] == 0

@@ -33,6 +33,7 @@ def test_cross_fitting_scores_every_text_out_of_fold():
     assert facts["calibration_texts"] == 800
     assert facts["folds"] == 5
     assert sum(facts["length_bins"]) == 800
+    assert 0 < facts["cell_trust"]["trust"] <= 1
     assert (p_values(reference, made_up(4000, seed=3), 4000) <= 0.05).mean() == pytest.approx(0.05, abs=0.03)
 
 
