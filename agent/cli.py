@@ -9,6 +9,7 @@ import typer
 from agent.cli_baseline import baseline
 from agent.cli_errors import explain, known_errors
 from agent.cli_fit import fit
+from agent.cli_sniff import sniff
 
 app = typer.Typer(
     add_completion=False,
@@ -17,6 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # help in plain text: rich alone would take 0.1 s
     help="How much of what production asks your model lies outside the data it was trained on.",
 )
+app.command()(sniff)
 app.command()(fit)
 app.command()(baseline)
 

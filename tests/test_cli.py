@@ -63,7 +63,7 @@ def test_help_loads_nothing_heavy() -> None:
     ended = python(LOADED + "sys.argv = ['offmap', '--help']; import agent.cli; agent.cli.main()")
     assert ended.returncode == 0
     assert ended.stderr.strip() == "[]"
-    for command in ("fit", "inspect", "run", "check-config", "replay"):
+    for command in ("sniff", "fit", "inspect", "run", "check-config", "replay"):
         assert f"\n  {command} " in ended.stdout
 
 
