@@ -28,6 +28,9 @@ Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same pro
 Limit = Annotated[int | None, typer.Option(min=1, help="Use at most so many rows, drawn at random.")]
 KeepExamples = Annotated[int, typer.Option(min=0, help="Keep so many training prompts AS TEXT in the profile.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads that embed; all that there are by default.")]
+MixRunLength = Annotated[
+    int, typer.Option(min=500, max=1_000_000, help="Expected prompts between false warnings of a changed mix.")
+]
 
 
 def fit(  # noqa: PLR0913  a command's options are its parameters
@@ -44,6 +47,7 @@ def fit(  # noqa: PLR0913  a command's options are its parameters
     seed: Seed = 0,
     limit: Limit = None,
     keep_examples: KeepExamples = 0,
+    mix_run_length: MixRunLength = 50_000,
     threads: Threads = None,
 ) -> None:
     """Fit a profile from training data."""
@@ -60,6 +64,7 @@ def fit(  # noqa: PLR0913  a command's options are its parameters
         seed=seed,
         limit=limit,
         keep_examples=keep_examples,
+        mix_run_length=mix_run_length,
         threads=threads,
     )
     with TerminalProgress() as progress:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,14 +13,16 @@ SIZES = (256, 512, 1024)
 WINDOWS = 40
 
 
-def fit_diversity(rows: npt.NDArray[np.float32], seed: int = 0) -> dict[int, DiversityBaseline]:
+def fit_diversity(
+    rows: npt.NDArray[np.float32], seed: int = 0, sizes: Sequence[int] = SIZES
+) -> dict[int, DiversityBaseline]:
     """Measure windows drawn from the embeddings (m, d) of accepted texts, unit rows, for each n that is fit for.
 
     Windows are drawn without replacement; as two of them share texts when n comes near m, their spread is divided by
     √(1 − n/m). Sizes above m/2 are left out: an empty result says that there are fewer than 512 texts.
     """
     rng = np.random.default_rng(seed)
-    return {n: _baseline(rows, n, rng) for n in SIZES if n <= len(rows) // 2}
+    return {n: _baseline(rows, n, rng) for n in sizes if n <= len(rows) // 2}
 
 
 def _baseline(rows: npt.NDArray[np.float32], n: int, rng: np.random.Generator) -> DiversityBaseline:

@@ -36,7 +36,12 @@ def train(tmp_path: Path) -> Path:
 
 
 def options(train: Path, **more: Any) -> FitOptions:
-    return FitOptions(train=(train,), output=train.parent / "out.offmap", model="letters", **{"threads": 1, **more})
+    return FitOptions(
+        train=(train,),
+        output=train.parent / "out.offmap",
+        model="letters",
+        **{"threads": 1, "mix_run_length": 500, **more},
+    )
 
 
 class Notes(Silent):
@@ -74,6 +79,12 @@ def test_a_profile_comes_out_and_says_what_went_in(train: Path) -> None:
     assert prompts["texts"] + prompts["duplicates"] == 401
     assert prompts["duplicates"] >= 1
     assert progress.notes == [f"left out: {train}, line 401: not JSON"]
+    arrays = profile.references["prompt"]
+    assert len(arrays["coverage_counts"]) == prompts["prototypes"]
+    assert 3 < arrays["length_tokens"] < 100
+    assert float(arrays["mix_run_length"]) == 500  # of 400 prompts, half stand for production
+    assert "diversity_n" not in arrays  # that takes 512
+    assert not any(name.startswith(("coverage", "mix")) for name in profile.references["response"])
 
 
 def test_progress_knows_how_much_is_left(train: Path) -> None:

@@ -17,6 +17,7 @@ from agent.fitting.manifest import build_manifest, example_texts
 from agent.fitting.options import FitOptions, Progress, Silent
 from agent.fitting.rows import Readings, read_rows
 from agent.fitting.scan import SIDES, Selection, limit, scan
+from agent.fitting.watched import watched_arrays
 from agent.profile import Profile, write_profile
 from detectors.conformal import FEWEST
 from detectors.fit_reference import FEWEST_CONSTANTS, Fitted, fit_reference
@@ -168,6 +169,8 @@ def _fit_sides(
             held_out = None
         fitted = _fit(corpus, train.selection.groups, held_out, options.seed, progress)
         references[side] = fitted.reference.to_arrays()
+        if side == "prompt":
+            references[side] |= watched_arrays(fitted, corpus, held_out, options)
         left_out = {"duplicates": train.selection.duplicates[side], "empty": corpus.empty}
         facts[side] = {**fitted.facts, **left_out, "truncated": int(corpus.encoded.truncated.sum())}
     return references, facts

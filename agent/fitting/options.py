@@ -31,6 +31,8 @@ class FitOptions:
         As production reads them: the defaults are those of the settings.
     threads : int or None
         Threads that embed; None: as many as the cgroup allows.
+    mix_run_length : int
+        Expected prompts between false warnings that their mix has changed.
     """
 
     train: tuple[Path, ...]
@@ -44,6 +46,7 @@ class FitOptions:
     max_prompt_chunks: int = 6
     max_response_chunks: int = 2
     threads: int | None = None
+    mix_run_length: int = 50_000
 
     @property
     def max_chunks(self) -> dict[str, int]:
