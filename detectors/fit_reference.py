@@ -15,6 +15,7 @@ from detectors.folds import keep_together, split
 from detectors.layers import LayerScorer
 from detectors.reference import Reference, default_weights, mixed
 from detectors.rows import LayerRows
+from detectors.terms_fit import NO_TERMS, Terms, check_labels, usable_terms
 from detectors.twins import Twins, find_twins
 
 FOLDS = 5
@@ -43,6 +44,7 @@ def fit_reference(
     *,
     groups: npt.NDArray[Any] | None = None,
     calibration: EncodedLike | None = None,
+    terms: Terms = NO_TERMS,
     seed: int = 0,
     progress: Progress = lambda _done, _of: None,
 ) -> Fitted:
@@ -60,6 +62,8 @@ def fit_reference(
         Texts of one group (template, source, seed prompt) never straddle a split.
     calibration : EncodedLike, optional
         Held-out texts from the distribution of `train` and not among them.
+    terms : Terms
+        What the score is to have beside the distances of the layers; fitted anew for each fold.
     seed : int
         0 or more; the same seed gives the same reference.
     progress : callable, optional
@@ -67,29 +71,32 @@ def fit_reference(
     Raises
     ------
     ValueError
-        If there are too few texts, or one group is too large to be held out: says how many.
+        If there are too few texts, too many rows for the local term, too few or too many labels, labels that cannot be
+        told from the texts, or one group is too large to be held out: says how many.
     """
     texts = Texts(train)
     held_texts = None if calibration is None else Texts(calibration)
     _check_enough(texts, held_texts)
     twins = find_twins(LayerRows(texts.layers, -1, np.arange(len(texts.owner))), seed)
     facts: dict[str, Any] = {"texts": len(texts), "chunks": len(texts.owner), "twin_rate": round(twins.rate, 4)}
+    wanted = usable_terms(terms.of(texts.kept), len(texts.owner), facts)
     everything = np.arange(len(texts))
     if held_texts is not None:
-        scorer = fit_scorer(texts, everything, seed, _Ticks(progress, texts, 1))
+        scorer = fit_scorer(texts, everything, seed, _Ticks(progress, texts, 1), wanted)
         held, trust = _held_out(scorer, held_texts, np.random.default_rng([seed, 1]))
     else:
         folds = _folds(texts, twins, groups, seed, facts)
         tick = _Ticks(progress, texts, len(folds) + 1)
-        found, trust = out_of_fold(texts, folds, seed, tick)
+        found, trust = out_of_fold(texts, folds, seed, tick, wanted)
         held = _HeldOut(_constants(found), found, texts.tokens[np.concatenate(folds)])
-        scorer = fit_scorer(texts, everything, seed, tick)
+        scorer = fit_scorer(texts, everything, seed, tick, wanted)
     facts |= {"method": "cross-fitted" if held_texts is None else "held-out", "cell_trust": trust._asdict()}
+    check_labels(wanted, held.constants, facts)
     return _calibrated(scorer, held, np.random.default_rng([seed, 2]), facts)
 
 
 class _HeldOut(NamedTuple):
-    """What texts unseen by a scorer say: constants (L, 2); distances (n, L) and word pieces (n,) that calibrate."""
+    """What texts unseen by a scorer say: constants (L + T, 2); distances (n, L + T), tokens (n,) that calibrate."""
 
     constants: npt.NDArray[np.float64]
     distances: npt.NDArray[np.float64]
@@ -121,7 +128,7 @@ def _check_enough(texts: Texts, held_texts: Texts | None) -> None:
 
 
 def _constants(found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Median, and 90 % quantile less median, of each column: (L, 2)."""
+    """Median, and 90 % quantile less median, of each column: (L + T, 2)."""
     middle, high = np.quantile(found, [0.5, 0.9], axis=0)
     return np.stack([middle, np.maximum(high - middle, 1e-6)], axis=1)
 
@@ -152,7 +159,7 @@ def _folds(
 
 
 def _calibrated(scorer: LayerScorer, held: _HeldOut, rng: np.random.Generator, facts: dict[str, Any]) -> Fitted:
-    weights = default_weights(len(held.constants))
+    weights = default_weights(len(scorer.prototypes), len(scorer.terms))
     chosen = rng.permutation(len(held.tokens))[:MOST_CALIBRATION]
     conformal = Conformal.fit(mixed(held.distances[chosen], held.constants, weights), held.tokens[chosen])
     facts |= {

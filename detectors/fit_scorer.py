@@ -1,4 +1,4 @@
-"""Fit what scores a text: the maps between layers, and the prototypes of each."""
+"""Fit what scores a text: the maps between layers, the prototypes of each, and the terms that were asked for."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from detectors.kmeans import SAMPLE, fit_prototypes, n_prototypes
 from detectors.layers import LayerScorer
 from detectors.reference import text_tokens
 from detectors.rows import LayerRows, fit_map
+from detectors.terms_fit import NO_TERMS, Terms, fit_terms
 
 N_SEEDS = 3
 """Runs of k-means whose distances are averaged: one alone scatters by .003 of AUROC."""
@@ -67,9 +68,13 @@ class Texts:
 
 
 def fit_scorer(
-    texts: Texts, chosen: npt.NDArray[np.int64], seed: int, tick: Callable[[], None] = lambda: None
+    texts: Texts,
+    chosen: npt.NDArray[np.int64],
+    seed: int,
+    tick: Callable[[], None] = lambda: None,
+    terms: Terms = NO_TERMS,
 ) -> LayerScorer:
-    """Fit maps and prototypes on some of the texts; `tick` is called after each layer."""
+    """Fit maps, prototypes and terms on some of the texts; `tick` is called after each layer."""
     index = texts.chunks(chosen)
     n_layers = texts.layers.shape[1]
     prototypes, maps = [], []
@@ -82,11 +87,13 @@ def fit_scorer(
         prototypes.append(fit_prototypes(rows, n_prototypes(len(index)), seeds))
         tick()
     dim = texts.layers.shape[2]
-    return LayerScorer(prototypes, np.array(maps, dtype=np.float16).reshape(-1, dim, dim))
+    mine = terms.of(texts.owner[index])
+    fitted = fit_terms(texts.layers, index, mine, seed)
+    return LayerScorer(prototypes, np.array(maps, dtype=np.float16).reshape(-1, dim, dim), fitted)
 
 
 class Unseen(NamedTuple):
-    """What a scorer says about n texts that it has not seen: distances (n, L) and cells (n,)."""
+    """What a scorer says about n texts that it has not seen: distances (n, L + T) and cells (n,)."""
 
     distances: npt.NDArray[np.float64]
     cells: npt.NDArray[np.int32]
@@ -109,13 +116,17 @@ def cell_trust(scorer: LayerScorer, unseen: Unseen) -> CellTrust:
 
 
 def out_of_fold(
-    texts: Texts, folds: Sequence[npt.NDArray[np.int64]], seed: int, tick: Callable[[], None] = lambda: None
+    texts: Texts,
+    folds: Sequence[npt.NDArray[np.int64]],
+    seed: int,
+    tick: Callable[[], None] = lambda: None,
+    terms: Terms = NO_TERMS,
 ) -> tuple[npt.NDArray[np.float64], CellTrust]:
     """Score each fold's texts with a scorer fitted on all the others.
 
     Returns
     -------
-    distances : ndarray of float64, shape (texts in the folds, L)
+    distances : ndarray of float64, shape (texts in the folds, L + T)
         Fold after fold.
     trust : CellTrust
         What the folds say, the middle of it.
@@ -123,7 +134,7 @@ def out_of_fold(
     found, trusts = [], []
     for members in folds:
         others = np.setdiff1d(np.arange(len(texts)), members, assume_unique=True)
-        scorer = fit_scorer(texts, others, seed, tick)
+        scorer = fit_scorer(texts, others, seed, tick, terms)
         unseen = score_texts(scorer, texts, members)
         found.append(unseen.distances)
         trusts.append(cell_trust(scorer, unseen))

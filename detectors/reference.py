@@ -11,6 +11,7 @@ import numpy.typing as npt
 from detectors.conformal import Conformal
 from detectors.layers import LayerScorer
 from detectors.prototypes import Prototypes
+from detectors.terms import terms_from_arrays, terms_to_arrays
 
 
 class Scores(NamedTuple):
@@ -29,13 +30,15 @@ class Scores(NamedTuple):
     cell: npt.NDArray[np.int32]
 
 
-def default_weights(n_layers: int) -> npt.NDArray[np.float64]:
-    """Weight of each of L layers in order of depth: the last 1, the deepest inner one ½, the next ¼ and so on.
+def default_weights(n_layers: int, n_terms: int = 0) -> npt.NDArray[np.float64]:
+    """Weight of each of L layers in order of depth, then of each of T terms, shape (L + T,).
 
-    >>> default_weights(3).tolist()
-    [0.25, 0.5, 1.0]
+    The last layer 1, the deepest inner one ½, the next ¼ and so on; every term 1.
+
+    >>> default_weights(3, 1).tolist()
+    [0.25, 0.5, 1.0, 1.0]
     """
-    return 0.5 ** np.arange(n_layers - 1, -1, -1, dtype=np.float64)
+    return np.append(0.5 ** np.arange(n_layers - 1, -1, -1, dtype=np.float64), np.ones(n_terms))
 
 
 def text_tokens(tokens: npt.NDArray[np.int32], owner: npt.NDArray[np.integer[Any]], n: int) -> npt.NDArray[np.int64]:
@@ -55,10 +58,10 @@ class Reference:
     Parameters
     ----------
     scorer : LayerScorer
-    constants : ndarray of float64, shape (L, 2)
-        Median, and 90 % quantile less median, of each layer's distance on held-out texts.
-    weights : ndarray of float64, shape (L,)
-        Of each layer's standardised distance in the mixed score.
+    constants : ndarray of float64, shape (L + T, 2)
+        Median, and 90 % quantile less median, of each layer's distance and of each term on held-out texts.
+    weights : ndarray of float64, shape (L + T,)
+        Of each of them, standardised, in the mixed score.
     conformal : Conformal
         The mixed scores of calibration texts.
     """
@@ -96,7 +99,7 @@ class Reference:
         ValueError
             If the rows are not of the shape that the reference was fitted on.
         """
-        expected = (len(self.weights), self.scorer.last.dim)
+        expected = (len(self.scorer.prototypes), self.scorer.last.dim)
         if layers.ndim != 3 or layers.shape[1:] != expected:
             raise ValueError(f"rows of shape {layers.shape[1:]}; the reference was fitted on {expected}")
         distances, cells = self.scorer.score(layers, owner, n)
@@ -120,6 +123,7 @@ class Reference:
             "calibration": self.conformal.scores,
             "length_edges": self.conformal.edges,
             "length_starts": self.conformal.starts,
+            **terms_to_arrays(self.scorer.terms),
         }
 
     @classmethod
@@ -138,9 +142,10 @@ class Reference:
         if len({len(values) for values in per_layer}) != 1 or not len(per_layer[0]):
             raise ValueError("prototypes, scales, radii and counts must have the same number of layers")
         prototypes = [Prototypes(*layer) for layer in zip(*per_layer, strict=True)]
-        _check(arrays, len(prototypes), prototypes[-1].dim)
+        terms = terms_from_arrays(arrays, len(prototypes), prototypes[-1].dim)
+        _check(arrays, len(prototypes), len(terms), prototypes[-1].dim)
         conformal = Conformal(*(arrays[name] for name in CONFORMAL))
-        scorer = LayerScorer(prototypes, arrays["maps"])
+        scorer = LayerScorer(prototypes, arrays["maps"], terms)
         return cls(scorer, arrays["constants"], arrays["weights"], conformal)
 
 
@@ -152,15 +157,16 @@ ARRAYS = (*PER_LAYER, "maps", "constants", "weights", *CONFORMAL)
 def mixed(
     distances: npt.NDArray[np.float64], constants: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Mix each text's distances (n, L) into Σ_ℓ w_ℓ·(s_ℓ − q50_ℓ)/(q90_ℓ − q50_ℓ), shape (n,)."""
+    """Mix each text's distances and terms (n, L + T) into Σ_ℓ w_ℓ·(s_ℓ − q50_ℓ)/(q90_ℓ − q50_ℓ), shape (n,)."""
     total = np.zeros(len(distances))  # summed layer by layer: a matrix product's bits would depend on n
     for column, (middle, spread), weight in zip(distances.T, constants, weights, strict=True):
         total += weight * ((column - middle) / spread)
     return total
 
 
-def _check(arrays: Mapping[str, npt.NDArray[Any]], n_layers: int, dim: int) -> None:
-    shapes = {"maps": (n_layers - 1, dim, dim), "constants": (n_layers, 2), "weights": (n_layers,)}
+def _check(arrays: Mapping[str, npt.NDArray[Any]], n_layers: int, n_terms: int, dim: int) -> None:
+    n_columns = n_layers + n_terms
+    shapes = {"maps": (n_layers - 1, dim, dim), "constants": (n_columns, 2), "weights": (n_columns,)}
     for name, shape in shapes.items():
         kind = np.float16 if name == "maps" else np.float64
         if arrays[name].shape != shape or arrays[name].dtype != kind or not np.isfinite(arrays[name]).all():

@@ -26,3 +26,8 @@ def made_up(
     layers /= np.linalg.norm(layers, axis=2, keepdims=True)
     tokens = rng.integers(4, 60, size=n * chunks).astype(np.int32)
     return MadeUp(layers.astype(np.float32), tokens, np.repeat(np.arange(n, dtype=np.int32), chunks))
+
+
+def made_up_labels(n: int, seed: int, *, clusters: range = range(15)) -> npt.NDArray[np.int64]:
+    """The cluster of each of the texts of one chunk that `made_up` gives for the same seed."""
+    return np.random.default_rng(seed).choice(np.array(clusters), size=n)
