@@ -19,7 +19,8 @@ from detectors.evidence import TailEvidence
 from detectors.evidence_accepted import held_out
 from detectors.mmd import MixChange
 from detectors.mmd_fit import fit_mix, project
-from detectors.new_regions import NewRegions
+from detectors.region_radius import region_radius
+from detectors.regions import Regions
 
 STREAMS = 400
 LONGEST = 5_000
@@ -69,13 +70,14 @@ def cost(n: int = 64 * BLOCK) -> Row:
     mix = MixChange(fit_mix(data.train.vectors, data.validation.vectors, 5_000))
     diversity = DiversityWindow(fit_diversity(data.validation.vectors)[512])
     coverage = CellCoverage(fair_counts(reference.cell_counts), 50_000)
-    regions = NewRegions(0.4, vectors.shape[1])
-    parts: dict[str, Callable[[slice], None]] = {
+    regions = Regions(region_radius(reference.scorer.last), vectors.shape[1], 16)
+    times = 60.0 * np.arange(n)
+    parts: dict[str, Callable[[slice], object]] = {
         "pager": lambda where: pager.update(p_values[where]),
         "mix": lambda where: mix.update(vectors[where]),
         "diversity": lambda where: diversity.update(vectors[where]),
         "coverage": lambda where: coverage.update(scores.cell[where][p_values[where] > 0.05]),
-        "regions": lambda where: regions.update(vectors[where][p_values[where] <= 0.05]),
+        "regions": lambda where: regions.update(vectors[where], times[where], p_values[where] <= 0.01),
     }
     with threadpool_limits(1):
         spent = {name: min(_microseconds(part, n) for _ in range(3)) for name, part in parts.items()}
@@ -83,7 +85,7 @@ def cost(n: int = 64 * BLOCK) -> Row:
     return Row("all detectors a message, blocks of 64", sum(spent.values()), at_most=50, unit="µs", reference=beside)
 
 
-def _microseconds(part: Callable[[slice], None], n: int) -> float:
+def _microseconds(part: Callable[[slice], object], n: int) -> float:
     started = time.process_time()
     for start in range(0, n, BLOCK):
         part(slice(start, start + BLOCK))
