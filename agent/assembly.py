@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from agent.crowd_watch import make_crowd_watchers
 from agent.embedding.runtime import OnnxEmbedder
 from agent.intake import Clocks, Intake
 from agent.join import JoinBuffer
@@ -18,7 +20,8 @@ from agent.pipeline import Pipeline
 from agent.profile import Profile, ProfileError
 from agent.reading import decode_options
 from agent.side import Side
-from agent.watch import CellsVisited, UncoveredShares, Watcher, WindowSpec
+from agent.watch import CellsVisited, ReferenceLength, Watcher
+from agent.window_watch import AlphaPrecision, UncoveredShares, WindowSpec
 from config.durations import format_duration
 from detectors.reference import Reference
 
@@ -60,18 +63,26 @@ def _side(name: str, settings: Settings, profile: Profile, more: Mapping[str, Wa
     lengths = {format_duration(length): length for length in windows.lengths}
     watchers: dict[str, Watcher] = {
         "shares": UncoveredShares(name, WindowSpec(lengths, windows.levels, windows.alpha)),
+        "precision": AlphaPrecision(name, lengths),
         "cells": CellsVisited(name, reference.n_cells),
     }
     if name == "prompt":
-        watchers["pager"] = _pager(name, settings, profile, reference)
+        watchers |= _prompt_watchers(name, settings, profile.references[name], reference)
     return Side(name, reference, _max_chunks(settings, profile, name), watchers | dict(more))
 
 
-def _pager(name: str, settings: Settings, profile: Profile, reference: Reference) -> Watcher:
+def _prompt_watchers(
+    name: str, settings: Settings, arrays: Mapping[str, npt.NDArray[Any]], reference: Reference
+) -> dict[str, Watcher]:
+    found: dict[str, Watcher] = {}
     try:
-        return make_pager(name, settings.pager, profile.references[name], reference.calibration_sizes)
+        found["pager"] = make_pager(name, settings.pager, arrays, reference.calibration_sizes)
+        found |= make_crowd_watchers(name, settings.pager, arrays, reference.n_cells)
     except ValueError as error:
-        raise ProfileError(f"profile: no pager can be made with it: {error}") from error
+        raise ProfileError(f"profile: no watchers can be made with it: {error}; fit it anew") from error
+    if "length_tokens" in arrays:
+        found["length"] = ReferenceLength(name, float(arrays["length_tokens"]))
+    return found
 
 
 def _max_chunks(settings: Settings, profile: Profile, name: str) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from agent.watch import acknowledgement
 from detectors.evidence import TailEvidence
 from detectors.evidence_accepted import from_arrays, held_out, tolerate
 from detectors.evidence_fit import calibrated, guaranteed
@@ -78,7 +78,7 @@ class Pager:
     def __init__(self, side: str, plan: EvidencePlan, reference: str, acknowledged: str = "") -> None:
         self._labels = (side, reference)
         self._evidence = TailEvidence(plan)
-        self._word = np.frombuffer(blake2b(acknowledged.encode(), digest_size=8).digest(), dtype=np.uint8)
+        self._word = acknowledgement(acknowledged)
         # messages, and the first and the newest event time: the observed rate turns messages into days
         self._seen = np.array([0.0, np.inf, -np.inf])
 

@@ -1,15 +1,13 @@
-"""What watches one side of the traffic: the uncovered shares of rolling windows, and the cells visited."""
+"""What watches one side of the traffic: what every watcher takes and gives, and the simplest ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-
-from detectors.interval import anytime_interval
-from detectors.share_window import ShareWindow
 
 if TYPE_CHECKING:
     from agent.tally import Labels, Sample, State, Tally
@@ -50,68 +48,6 @@ class Watcher(Protocol):
         """Go on from `get_state`, or begin anew where that was of another shape."""
 
 
-class WindowSpec(NamedTuple):
-    """The event-time windows of the uncovered share: label → length in seconds, the levels, and the interval's α."""
-
-    lengths: Mapping[str, float]
-    levels: Sequence[float]
-    alpha: float = 0.05
-
-
-class UncoveredShares:
-    """The share of texts at or below each level, over each window, with its bounds.
-
-    Parameters
-    ----------
-    side : str
-    spec : WindowSpec
-    """
-
-    def __init__(self, side: str, spec: WindowSpec) -> None:
-        self._side = side
-        self._spec = spec
-        self._windows = {label: ShareWindow(length, spec.levels) for label, length in spec.lengths.items()}
-
-    def update(self, times: Floats, scores: SideScores, tally: Tally) -> None:
-        """Count; what is too old for a window is counted as late."""
-        for label, window in self._windows.items():
-            late = window.update(times, scores.p_value)
-            if late:
-                tally.add("offmap_late_texts", (self._side, label), late)
-
-    def measure(self) -> Measured:
-        """Return shares and bounds; a window without texts gives none."""
-        levels = self._spec.levels
-        found: Measured = {"offmap_uncovered_share_null": {(f"{level:g}",): float(level) for level in levels}}
-        for label, window in self._windows.items():
-            n, hits = window.counts()
-            if n:
-                found.setdefault("offmap_window_texts", {})[self._side, label] = float(n)
-                self._measure_window(label, n, hits, found)
-        return found
-
-    def get_state(self) -> State:
-        """Return the windows' rings."""
-        return {
-            f"{label}/{key}": array
-            for label, window in self._windows.items()
-            for key, array in window.get_state().items()
-        }
-
-    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Go on; a window that has another length or other levels now begins anew."""
-        for label, window in self._windows.items():
-            if part := below(state, f"{label}/"):
-                window.set_state(part)
-
-    def _measure_window(self, label: str, n: int, hits: npt.NDArray[np.int64], found: Measured) -> None:
-        lower, upper = anytime_interval(hits, n - hits, self._spec.alpha)
-        for i, level in enumerate(self._spec.levels):
-            labels = (self._side, label, f"{level:g}")
-            for suffix, value in (("", hits[i] / n), ("_lower", lower[i]), ("_upper", upper[i])):
-                found.setdefault(f"offmap_uncovered_share{suffix}", {})[labels] = float(value)
-
-
 class CellsVisited:
     """How many texts fell into each cell of the reference.
 
@@ -144,6 +80,36 @@ class CellsVisited:
         """Go on, if the reference has as many cells."""
         if state["hits"].shape == self._hits.shape:
             self._hits = state["hits"].astype(np.int64)
+
+
+class ReferenceLength:
+    """How long reference texts are: nothing to watch, but what the length of traffic is to be compared with."""
+
+    def __init__(self, side: str, tokens: float) -> None:
+        self._found: Measured = {"offmap_reference_tokens": {(side,): tokens}}
+
+    def update(self, _times: Floats, _scores: SideScores, _tally: Tally) -> None:
+        """Do nothing."""
+
+    def measure(self) -> Measured:
+        """Return the mean length in word pieces."""
+        return self._found
+
+    def get_state(self) -> State:
+        """Return nothing."""
+        return {}
+
+    def set_state(self, _state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Do nothing."""
+
+
+def acknowledgement(word: str) -> npt.NDArray[np.uint8]:
+    """Return a hash of the user's word of acknowledgement, for a watcher's state.
+
+    >>> acknowledgement("monday").shape, bool((acknowledgement("monday") == acknowledgement("tuesday")).all())
+    ((8,), False)
+    """
+    return np.frombuffer(blake2b(word.encode(), digest_size=8).digest(), dtype=np.uint8)
 
 
 def below(state: Mapping[str, npt.NDArray[Any]], prefix: str) -> State:

@@ -60,7 +60,8 @@ class CellCoverage:
       horizon; 1 where nothing drifts, above where production keeps to dense regions. From the first full horizon on.
 
     And over all: ``lost_mass`` and ``lost_cells``, training mass and number of cells whose last visit is longer ago
-    than chance explains (`gap_limits`).
+    than chance explains (`gap_limits`); while there are any, ``lost_evidence``: −ln of the chance that texts like
+    training miss the surest of them for so long, above 0.
 
     Parameters
     ----------
@@ -101,9 +102,12 @@ class CellCoverage:
         if not self._n:
             return []
         found = [m for i in range(len(self._horizons)) for m in self._over(i)]
-        lost = self._n - self._last >= self._limits
+        lost = self.lost()
         found.append(Measurement("lost_mass", float(self._mass[lost].sum()), self._n))
-        found.append(Measurement("lost_cells", float(lost.sum()), self._n))
+        found.append(Measurement("lost_cells", float(len(lost)), self._n))
+        if len(lost):
+            chance = max(_mean_of_misses(self._counts, self._n - self._last, 0)[lost].min(), 1e-300)
+            found.append(Measurement("lost_evidence", float(-np.log(chance)), self._n))
         return found
 
     def lost(self) -> Ints:

@@ -46,7 +46,9 @@ def test_half_of_the_cells_gone_shows_in_ratio_mass_and_lost_cells():
     coverage = CellCoverage(training, 5000, horizons=[1000])
     coverage.update(rng.integers(100, size=5000))
     assert found(coverage)["lost_cells"] == 0
+    assert "lost_evidence" not in found(coverage)
     coverage.update(rng.integers(50, size=3000))
+    assert found(coverage)["lost_evidence"] == pytest.approx(-np.log(0.99**3000), rel=0.4)  # 30.2, if shares were known
     measured = found(coverage, "1000")
     assert measured["cell_coverage_ratio"] == pytest.approx(0.5, abs=0.01)
     assert measured["unvisited_mass"] == pytest.approx(0.5, abs=0.01)
