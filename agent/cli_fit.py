@@ -23,7 +23,18 @@ PromptField = Annotated[str | None, typer.Option(help="Dotted path of the prompt
 ResponseField = Annotated[str | None, typer.Option(help="Dotted path of the response in a row.")]
 GroupField = Annotated[str | None, typer.Option(help="Dotted path of a template or source: its rows are never split.")]
 SyntheticField = Annotated[str | None, typer.Option(help="Dotted path of a flag: whether a model wrote the row.")]
+LabelField = Annotated[
+    str | None,
+    typer.Option(help="Dotted path of a topic label, as fine as possible (an intent): sharpens prompts' scores."),
+]
 Part = Annotated[PromptPart, typer.Option(help="Which part of a conversation is the prompt, here and in production.")]
+LocalTerm = Annotated[
+    bool,
+    typer.Option(
+        "--local-term",
+        help="Compare with the nearest training rows too, where there are 20,000 at most: sharper, four times slower.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same profile.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Use at most so many rows, drawn at random.")]
 KeepExamples = Annotated[int, typer.Option(min=0, help="Keep so many training prompts AS TEXT in the profile.")]
@@ -43,7 +54,9 @@ def fit(  # noqa: PLR0913  a command's options are its parameters
     response_field: ResponseField = None,
     group_field: GroupField = None,
     synthetic_field: SyntheticField = None,
+    label_field: LabelField = None,
     prompt_part: Part = "last_user",
+    local_term: LocalTerm = False,
     seed: Seed = 0,
     limit: Limit = None,
     keep_examples: KeepExamples = 0,
@@ -60,10 +73,11 @@ def fit(  # noqa: PLR0913  a command's options are its parameters
         output=output,
         model=model,
         calibration=tuple(calibration or ()),
-        fields=RowFields(prompt_field, response_field, group_field, synthetic_field, prompt_part),
+        fields=RowFields(prompt_field, response_field, group_field, synthetic_field, prompt_part, label_field),
         seed=seed,
         limit=limit,
         keep_examples=keep_examples,
+        local_term=local_term,
         mix_run_length=mix_run_length,
         threads=threads,
     )

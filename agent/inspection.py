@@ -82,6 +82,9 @@ def _training(training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"{training['synthetic_share']:.1%} synthetic"
 
 
+_TERMS = (("local_rows", "rows to find the nearest among"), ("labels", "labels"))
+
+
 def _side(side: str, found: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield f"{side}s", f"{found['texts']:,} texts, {found['prototypes']:,} cells ({_megabytes(stored.get('bytes', 0))})"
     yield "", _list(f"{found[name]:,} {name}" for name in ("duplicates", "empty", "truncated"))
@@ -90,6 +93,8 @@ def _side(side: str, found: Mapping[str, Any], stored: Mapping[str, Any]) -> Ite
         "",
         f"{found['method']} calibration on {found['calibration_texts']:,} texts; realised shares scatter by {scatter}",
     )
+    if terms := [f"{found[name]:,} {what}" for name, what in _TERMS if name in found]:
+        yield "", f"sharpened by {_list(terms)}"
     yield "", f"{len(found['length_bins'])} length bin(s), {found['twin_rate']:.1%} of texts have a near-duplicate"
 
 

@@ -15,7 +15,7 @@ from agent.profile import read_profile
 from detectors.reference import Reference
 from tests.fitting import letters_model  # noqa: F401  a fixture
 from tests.models import tiny_transformer
-from tests.small import sentences
+from tests.small import WORDS, sentences
 
 pytestmark = pytest.mark.usefixtures("letters_model")
 
@@ -190,6 +190,64 @@ def test_rows_of_a_group_are_kept_together(tmp_path: Path) -> None:
     grouped = fit_profile(options(train, fields=RowFields(group="source"))).manifest["sides"]["prompt"]["groups"]
     assert grouped <= 40
     assert fit_profile(options(train)).manifest["sides"]["prompt"]["groups"] > grouped
+
+
+def labelled(n: int) -> list[dict[str, Any]]:
+    """Rows of three topics, each with words of its own; every fourth without its label."""
+    topics = {"money": WORDS[:5], "power": WORDS[5:10], "home": WORDS[10:]}
+    texts = {name: sentences(n, seed, words) for seed, (name, words) in enumerate(topics.items())}
+    found = [{"prompt": text, "intent": name} for name, some in texts.items() for text in some]
+    return [{"prompt": row["prompt"]} if i % 4 == 0 else row for i, row in enumerate(found)]
+
+
+def test_labels_and_the_local_term_go_into_the_profile(tmp_path: Path) -> None:
+    train = jsonl(tmp_path / "t", labelled(200))
+    fitted = fit_profile(options(train, fields=RowFields(label="intent"), local_term=True))
+    found = fitted.manifest["sides"]["prompt"]
+    assert (found["labels"], found["local_rows"]) == (3, found["chunks"])
+    assert found["labelled_texts"] < 0.8 * found["texts"]
+    assert fitted.manifest["training"]["label_field"] == "intent"
+    arrays = read_profile(fitted.path).references["prompt"]
+    assert arrays["label_weights"].shape[0] == 3
+    assert arrays["local_rows"].shape[0] == found["chunks"]
+    assert len(Reference.from_arrays(arrays).constants) == len(Reference.from_arrays(arrays).scorer.prototypes) + 2
+    with zipfile.ZipFile(fitted.path) as archive:
+        assert not [name for name in archive.namelist() if b"money" in archive.read(name)]
+
+
+def test_labels_are_not_of_the_responses(tmp_path: Path) -> None:
+    data = [row | {"response": text} for row, text in zip(labelled(100), sentences(300, 50), strict=True)]
+    sides = fit_profile(options(jsonl(tmp_path / "t", data), fields=RowFields(label="intent"))).manifest["sides"]
+    assert {side: "labels" in found for side, found in sides.items()} == {"prompt": True, "response": False}
+
+
+def test_without_them_a_profile_holds_nothing_of_them(train: Path) -> None:
+    fitted = fit_profile(options(train))
+    assert "label_field" not in fitted.manifest["training"]
+    names = set(read_profile(fitted.path).references["prompt"])
+    assert names
+    assert not [name for name in names if name.startswith(("local_", "label_"))]
+
+
+def test_a_field_without_labels_is_told_before_the_work(train: Path) -> None:
+    progress = Notes()
+    with pytest.raises(FitError, match=r"the field 'intnt': 0 labels with at least 5 texts each"):
+        fit_profile(options(train, fields=RowFields(label="intnt")), progress)
+    assert [what for what, _ in progress.steps] == ["reading"]
+
+
+def test_labels_that_say_nothing_are_refused(tmp_path: Path) -> None:
+    data = [{**row, "day": i % 7} for i, row in enumerate(rows(400))]
+    with pytest.raises(FitError, match="the 7 labels cannot be told from the texts"):
+        fit_profile(options(jsonl(tmp_path / "t", data), fields=RowFields(label="day")))
+
+
+def test_the_local_term_is_left_out_where_there_are_too_many_rows(train: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.fitting.sides.MOST_ROWS", 300)
+    progress = Notes()
+    found = fit_profile(options(train, local_term=True), progress).manifest["sides"]["prompt"]
+    assert "local_rows" not in found
+    assert "too many for the local term (at most 300): without it" in progress.notes[0]
 
 
 def test_one_group_alone_cannot_be_split(tmp_path: Path) -> None:

@@ -84,6 +84,15 @@ def test_named_fields_group_and_origin(tmp_path: Path) -> None:
     assert rows == [Row("Where?", "There.", "7", True), Row("Where?", "There.", None, False)]
 
 
+def test_labels_are_read_where_there_are_any(tmp_path: Path) -> None:
+    given = ["card", 7, "", None, ["card"]]
+    path = jsonl(tmp_path / "a", *[{**PLAIN, "meta": {"intent": label}} for label in given], PLAIN)
+    rows = read(path, RowFields(label="meta.intent"))
+    assert [row.label for row in rows] == ["card", "7", None, None, None, None]
+    assert [row.label for row in read(path)] == [None] * 6
+    assert [row.label for row in read(jsonl(tmp_path / "b", PLAIN), RowFields(label="meta.intent"))] == [None]
+
+
 @pytest.mark.parametrize("packed", ["plain", "gzip", "zstd", "parquet"])
 def test_packing_is_told_by_content(packed: str, tmp_path: Path) -> None:
     path = jsonl(tmp_path / "rows.txt", *[PLAIN] * 3)

@@ -7,9 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from agent.embedding.runtime import OnnxEmbedder
 from agent.fitting.corpus import Corpus, embed_corpus
 from agent.fitting.errors import FitError
@@ -17,13 +14,9 @@ from agent.fitting.manifest import build_manifest, example_texts
 from agent.fitting.options import FitOptions, Progress, Silent
 from agent.fitting.rows import Readings, read_rows
 from agent.fitting.scan import SIDES, Selection, limit, scan
-from agent.fitting.watched import watched_arrays
+from agent.fitting.sides import FEWEST_HELD_OUT, check_labels, fit_sides
 from agent.profile import Profile, write_profile
 from detectors.conformal import FEWEST
-from detectors.fit_reference import FEWEST_CONSTANTS, Fitted, fit_reference
-
-FEWEST_HELD_OUT = FEWEST + FEWEST_CONSTANTS
-"""Calibration texts that a reference needs; training texts: `FEWEST`."""
 
 
 class FitResult(NamedTuple):
@@ -63,6 +56,7 @@ def fit_profile(options: FitOptions, progress: Progress | None = None) -> FitRes
     train = _scan(options, options.train, deduplicate=True)
     held_out = _scan(options, options.calibration, deduplicate=False) if options.calibration else None
     _check_rows(train, held_out, progress)
+    check_labels(options.fields.label, train.selection)
     progress.step(f"compiling {options.model}")
     from agent.embedding.compile_model import compile_model  # noqa: PLC0415  torch takes seconds: bad data is told first
 
@@ -71,7 +65,7 @@ def fit_profile(options: FitOptions, progress: Progress | None = None) -> FitRes
     with tempfile.TemporaryDirectory(prefix="offmap-fit-") as folder:
         corpora = _embed(options, train, embedder, Path(folder, "train"), progress)
         calibration = _embed(options, held_out, embedder, Path(folder, "held-out"), progress) if held_out else {}
-        references, facts = _fit_sides(options, train, corpora, calibration, progress)
+        references, facts = fit_sides(options, train.selection, corpora, calibration, progress)
     progress.step("writing")
     manifest = build_manifest(options, train.readings, train.selection, facts)
     manifest["embedder"] = {
@@ -144,51 +138,3 @@ def _embed(
     progress.step("embedding", sum(data.selection.count(side) for side in SIDES))
     rows = read_rows(data.paths, options.fields)
     return embed_corpus(rows, data.selection, embedder, options.max_chunks, workspace, progress.advance)
-
-
-def _fit_sides(
-    options: FitOptions,
-    train: _Data,
-    corpora: dict[str, Corpus],
-    calibration: dict[str, Corpus],
-    progress: Progress,
-) -> tuple[dict[str, dict[str, npt.NDArray[Any]]], dict[str, dict[str, Any]]]:
-    """Return each side's arrays and facts. Responses are left out where there are too few of them."""
-    references: dict[str, dict[str, npt.NDArray[Any]]] = {}
-    facts: dict[str, dict[str, Any]] = {}
-    for side, corpus in corpora.items():
-        count = len(corpus.rows)
-        if side == "response" and count < FEWEST:
-            if count:
-                progress.note(f"{count} responses are too few for a reference (at least {FEWEST}): not scored")
-            continue
-        progress.step(f"fitting {side}s")
-        held_out = calibration.get(side)
-        if held_out is not None and side == "response" and len(held_out.rows) < FEWEST_HELD_OUT:
-            progress.note(f"{len(held_out.rows)} held-out responses are too few: calibrated by cross-fitting")
-            held_out = None
-        fitted = _fit(corpus, train.selection.groups, held_out, options.seed, progress)
-        references[side] = fitted.reference.to_arrays()
-        if side == "prompt":
-            references[side] |= watched_arrays(fitted, corpus, held_out, options)
-        left_out = {"duplicates": train.selection.duplicates[side], "empty": corpus.empty}
-        facts[side] = {**fitted.facts, **left_out, "truncated": int(corpus.encoded.truncated.sum())}
-    return references, facts
-
-
-def _fit(
-    corpus: Corpus, groups: npt.NDArray[np.int64], held_out: Corpus | None, seed: int, progress: Progress
-) -> Fitted:
-    mine = groups[corpus.rows]
-    given = np.unique(mine, return_inverse=True)[1] if (mine >= 0).any() else None
-    calibration = None if held_out is None else held_out.encoded
-    try:
-        return fit_reference(
-            corpus.encoded,
-            groups=given,
-            calibration=calibration,
-            seed=seed,
-            progress=lambda _done, of: progress.advance(1, of),
-        )
-    except ValueError as error:
-        raise FitError(str(error)) from error

@@ -40,6 +40,7 @@ def build_manifest(
             "group_field": fields.group,
             "synthetic_field": fields.synthetic,
             "synthetic_share": _synthetic_share(selection) if fields.synthetic else None,
+            **({"label_field": fields.label} if fields.label else {}),
         },
         "sides": sides,
     }

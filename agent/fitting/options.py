@@ -27,6 +27,8 @@ class FitOptions:
         Rows of each side at most, drawn at random.
     keep_examples : int
         Prompts to keep as text in the profile.
+    local_term : bool
+        Compare each text with its nearest training rows too, on the sides that have few enough of them.
     max_prompt_chunks, max_response_chunks : int
         As production reads them: the defaults are those of the settings.
     threads : int or None
@@ -43,6 +45,7 @@ class FitOptions:
     seed: int = 0
     limit: int | None = None
     keep_examples: int = 0
+    local_term: bool = False
     max_prompt_chunks: int = 6
     max_response_chunks: int = 2
     threads: int | None = None

@@ -1,4 +1,4 @@
-"""Training rows: prompt, response, group and origin of every example, and a count of what could not be read."""
+"""Training rows: prompt, response, group, origin and label of every example, and a count of what could not be read."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _SYNTHETIC = frozenset({"true", "yes", "1", "synthetic"})
 
 @dataclass(frozen=True, slots=True)
 class RowFields:
-    """Which fields of a row are read; None: recognised by content, or for `group` and `synthetic`: there is none.
+    """Which fields of a row are read; None: recognised by content, or beyond prompt and response: there is none.
 
-    Dotted paths lead into nested objects. `which` is the part of a conversation that is the prompt.
+    Dotted paths lead into nested objects. `which` is the part of a conversation that is the prompt. A row, or all rows
+    of a file, may lack the label.
     """
 
     prompt: str | None = None
@@ -30,9 +31,10 @@ class RowFields:
     group: str | None = None
     synthetic: str | None = None
     which: str = "last_user"
+    label: str | None = None
 
     def named(self) -> dict[str, tuple[str, ...]]:
-        """Return the fields that were named, split at the dots."""
+        """Return the fields that were named and must be there, split at the dots."""
         pairs = (("prompt", self.prompt), ("response", self.response), ("group", self.group))
         return {
             name: tuple(path.split(".")) for name, path in (*pairs, ("synthetic", self.synthetic)) if path is not None
@@ -49,12 +51,15 @@ class Row(NamedTuple):
         Examples of a group are never split between fitting and calibration.
     synthetic : bool
         Whether a model wrote it.
+    label : str or None
+        Its topic.
     """
 
     prompt: str | None
     response: str | None
     group: str | None
     synthetic: bool
+    label: str | None = None
 
 
 @dataclass(slots=True)
@@ -100,6 +105,7 @@ class _FileReader:
     def __init__(self, path: Path, fields: RowFields, readings: Readings) -> None:
         self._path, self._fields, self._readings = path, fields, readings
         self._paths = fields.named()
+        self._label = None if fields.label is None else tuple(fields.label.split("."))
         self._wanted = set(self._paths) | ({"prompt"} if fields.prompt is None else set())
         self._seen: dict[str, None] = {}
         self._problem = "no rows"
@@ -128,7 +134,8 @@ class _FileReader:
             return
         self._readings.shapes[name] += 1
         group, synthetic = self._group(row, document, len(pairs)), self._is_synthetic(row)
-        yield from (Row(prompt, response, group, synthetic) for prompt, response in pairs)
+        label = self._label_of(row)
+        yield from (Row(prompt, response, group, synthetic, label) for prompt, response in pairs)
 
     def _refuse(self, document: Document, problem: str) -> None:
         self._problem = f"line {document.line}: {problem}"
@@ -150,6 +157,10 @@ class _FileReader:
         if value is not None:
             return str(value)
         return f"{self._path}\n{document.line}" if count > 1 else None
+
+    def _label_of(self, row: dict[str, Any]) -> str | None:
+        value = dig(row, self._label) if self._label else None
+        return str(value) if isinstance(value, str | int | float) and value != "" else None
 
     def _is_synthetic(self, row: dict[str, Any]) -> bool:
         value = dig(row, self._paths["synthetic"]) if "synthetic" in self._paths else None

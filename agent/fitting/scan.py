@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
@@ -24,6 +25,8 @@ class Selection:
     groups : ndarray of int64, shape (rows,)
         Equal numbers: never to be split.
     synthetic : ndarray of bool, shape (rows,)
+    labels : ndarray of int64, shape (rows,)
+        Hashes of the labels; −1 for none.
     keys : dict of str to set of int
         Hashes of the texts, for finding them again elsewhere.
     duplicates : dict of str to int
@@ -33,6 +36,7 @@ class Selection:
     keep: Mapping[str, npt.NDArray[np.bool_]]
     groups: npt.NDArray[np.int64]
     synthetic: npt.NDArray[np.bool_]
+    labels: npt.NDArray[np.int64]
     keys: Mapping[str, set[int]]
     duplicates: Mapping[str, int]
 
@@ -65,9 +69,11 @@ def scan(rows: Iterable[Row], *, deduplicate: bool = True) -> Selection:
     keys: dict[str, set[int]] = {side: set() for side in SIDES}
     duplicates = dict.fromkeys(SIDES, 0)
     groups: list[int] = []
+    labels = array("q")
     synthetic = bytearray()
     for i, row in enumerate(rows):
         groups.append(-1 - i if row.group is None else _hash(row.group))
+        labels.append(-1 if row.label is None else _hash(row.label))
         synthetic.append(row.synthetic)
         for side, text in zip(SIDES, (row.prompt, row.response), strict=True):
             key = text_key(text) if text and text.strip() else None
@@ -80,6 +86,7 @@ def scan(rows: Iterable[Row], *, deduplicate: bool = True) -> Selection:
         {side: np.frombuffer(flags, dtype=np.bool_).copy() for side, flags in keep.items()},
         np.array(groups, dtype=np.int64),
         np.frombuffer(synthetic, dtype=np.bool_).copy(),
+        np.array(labels, dtype=np.int64),
         keys,
         duplicates,
     )
@@ -96,4 +103,4 @@ def limit(selection: Selection, most: int | None, seed: int) -> Selection:
         drawn = np.zeros_like(flags)
         drawn[rng.permutation(places)[:most]] = True
         keep[side] = drawn
-    return Selection(keep, selection.groups, selection.synthetic, selection.keys, selection.duplicates)
+    return replace(selection, keep=keep)
