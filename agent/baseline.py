@@ -1,4 +1,4 @@
-"""Record what accepted production traffic is like, ups and downs included: the pager then compares with it."""
+"""Record what accepted production traffic is like, ups and downs included: pager and warnings then compare with it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from agent.profile import read_profile, write_profile
 from agent.replay import ReplayOutputs, replay
 from agent.sampling import HashSampler
 from agent.sources.files import FileSource
+from detectors.crowd import without_crowd
+from detectors.crowd_fit import RUN_LENGTH, SAMPLE, fit_crowd
 from detectors.evidence_accepted import accepted_traffic, to_arrays
 
 if TYPE_CHECKING:
@@ -88,7 +90,9 @@ def record_baseline(
         "from": _day(times.min()),
         "to": _day(times.max()),
     }
-    arrays = profile.references[SIDE] | to_arrays(accepted)
+    before = profile.references[SIDE]
+    run_length = float(before.get("mix_run_length", RUN_LENGTH))
+    arrays = without_crowd(before) | to_arrays(accepted) | fit_crowd(recorder.vectors(), run_length=run_length)
     manifest = {**profile.manifest, "baseline": facts}
     recorded = replace(profile, manifest=manifest, references={**profile.references, SIDE: arrays})
     write_profile(output, recorded)
@@ -97,13 +101,20 @@ def record_baseline(
 
 
 class _Recorder:
-    """A watcher that keeps every p-value with its time."""
+    """A watcher that keeps every p-value with its time, and `SAMPLE` vectors drawn at random."""
 
     def __init__(self) -> None:
         self._parts: list[npt.NDArray[np.float64]] = []
+        self._rng = np.random.default_rng(0)
+        self._drawn: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float16]]] = []
+        self._waiting = 0
 
     def update(self, times: npt.NDArray[np.float64], scores: SideScores, _tally: Tally) -> None:
         self._parts.append(np.stack([times, scores.p_value]))
+        self._drawn.append((self._rng.random(len(times)), scores.vector))
+        self._waiting += len(times)
+        if self._waiting >= 2 * SAMPLE:
+            self._draw()
 
     def recorded(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Return times and p-values, shapes (n,)."""
@@ -113,6 +124,17 @@ class _Recorder:
         if missing := int(np.isnan(whole[0]).sum()):
             raise BaselineError(f"{missing} of {whole.shape[1]} prompts have no time stamp: set payload.time_field")
         return whole[0], whole[1]
+
+    def vectors(self) -> npt.NDArray[np.float16]:
+        """Return those that were drawn, shape (n, d), n ≥ 1."""
+        self._draw()
+        return self._drawn[0][1]
+
+    def _draw(self) -> None:
+        """Keep the texts with the smallest of the random numbers that each was given."""
+        keys, vectors = (np.concatenate(parts) for parts in zip(*self._drawn, strict=True))
+        kept = np.argsort(keys)[:SAMPLE]
+        self._drawn, self._waiting = [(keys[kept], vectors[kept])], len(kept)
 
     def measure(self) -> Measured:
         return {}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agent.baseline import BaselineError, record_baseline
+from agent.baseline import BaselineError, _Recorder, record_baseline
 from agent.inspection import as_text, inspect_profile
 from agent.pager import Pager, PagerOff, make_pager
 from agent.profile import read_profile, write_profile
@@ -18,6 +18,7 @@ from agent.tally import Tally
 from agent.watch import SideScores
 from agent.wiring import run_replay
 from config import PagerSettings, load_settings
+from detectors.crowd import mix_of
 from detectors.evidence_accepted import held_out, to_arrays
 from tests.small import ODD, sentences, small_profile, small_settings
 
@@ -134,14 +135,20 @@ def test_a_recorded_baseline_lets_what_was_accepted_pass_and_pages_on_more(tmp_p
     assert found.shares[0.1] > 0.12
     assert "1,500 accepted prompts" in as_text(inspect_profile(new))
     assert found.fingerprint == read_profile(new).fingerprint != read_profile(small_profile()).fingerprint
+    mix = mix_of(read_profile(new).references["prompt"])
+    assert mix is not None
+    assert mix.windows.tolist() == [50]  # half of 1,500 prompts simulate production
 
-    alarms = {}
+    alarms, changed = {}, {}
     for name, share in (("same", 0.1), ("more", 0.3)):
         path = log(tmp_path / f"{name}.jsonl", traffic(1_500, share, 70))
         with_baseline = load_settings(None, small_settings(pager={"run_length": 2_000}) | {"profile": {"path": new}})
         snapshot = run_replay(with_baseline, [path], ReplayOutputs()).snapshot
         (alarms[name],) = snapshot["offmap_pager_alarm"].values()
+        (changed[name],) = snapshot["offmap_mix_changed"].items()
     assert alarms == {"same": 0.0, "more": 1.0}
+    labels = ("prompt", "baseline")
+    assert changed == {"same": (labels, 0.0), "more": (labels, 1.0)}
 
 
 @pytest.mark.parametrize(
@@ -172,3 +179,16 @@ def test_a_damaged_baseline_is_refused(tmp_path: Path) -> None:
     settings = load_settings(None, small_settings() | {"profile": {"path": path}})
     with pytest.raises(KnownError, match="an accepted baseline without counts"):
         run_replay(settings, [log(tmp_path / "log.jsonl", ["meter"])], ReplayOutputs())
+
+
+def test_the_vectors_of_a_long_log_are_drawn_at_random_in_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.baseline.SAMPLE", 100)
+    recorder = _Recorder()
+    for start in range(0, 5_000, 50):
+        numbers = np.arange(start, start + 50, dtype=np.float64)
+        scores = SideScores(numbers, numbers / 5_000, np.zeros(50, np.int32), numbers[:, None].astype(np.float16))
+        recorder.update(numbers, scores, Tally())
+        assert sum(len(vectors) for _, vectors in recorder._drawn) < 200
+    drawn = recorder.vectors()[:, 0]
+    assert len(np.unique(drawn)) == len(drawn) == 100
+    assert drawn.mean() == pytest.approx(2_500, abs=600)
