@@ -21,7 +21,8 @@ def decode_options(payload: PayloadSettings, which: str) -> DecodeOptions:
     fields = FieldMap(
         payload.prompt_field, payload.response_field, payload.id_field, payload.time_field, payload.model_field
     )
-    return DecodeOptions(fields, payload.prompt_part or which, payload.max_message_bytes)
+    limits = (payload.max_message_bytes, payload.max_text_chars)
+    return DecodeOptions(fields, payload.prompt_part or which, *limits, payload.tags)
 
 
 def kafka_options(settings: Settings) -> KafkaOptions:

@@ -10,6 +10,7 @@ from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, Field
 
 from config.durations import Duration
+from config.lists import commas_or_list
 from config.section import Section
 
 
@@ -27,6 +28,7 @@ def _expression(value: str) -> str:
 
 
 FieldPath = Annotated[str, AfterValidator(_expression)]
+TagPath = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class PayloadSettings(Section):
@@ -63,8 +65,19 @@ class PayloadSettings(Section):
             "Unset: as the profile was fitted (recommended)."
         ),
     )
+    tags: Annotated[tuple[TagPath, ...], commas_or_list] = Field(
+        default=(),
+        max_length=16,
+        description=(
+            "Dotted paths in the message of what is kept as a tag, such as `metadata.team`; for OpenTelemetry names of "
+            "attributes, for binary CloudEvents of extensions."
+        ),
+    )
     max_message_bytes: int = Field(
         default=4_194_304, ge=1_024, le=268_435_456, description="Larger messages are counted and not read, in bytes."
+    )
+    max_text_chars: int = Field(
+        default=200_000, ge=100, le=268_435_456, description="Longer prompts and responses are cut here, in characters."
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from agent.payloads import DecodeOptions, FieldMap, decode
 from agent.payloads.expressions import finder
+from agent.reading import decode_options
 from agent.records import Exchange, Record, Rejected
 from config import ConfigError, load_settings
 
@@ -74,3 +75,19 @@ def test_config_and_decoder_take_the_same_expressions(expression, good):
             load_settings(None, settings)
         with pytest.raises(ValueError, match="is not a"):
             finder(expression)
+
+
+def test_what_the_config_says_of_tags_and_lengths_reaches_the_decoder():
+    environ = {"OFFMAP_PAYLOAD__TAGS": "meta.team, tier", "OFFMAP_PAYLOAD__MAX_TEXT_CHARS": "100"}
+    settings = load_settings(overrides={"profile": {"path": "x.offmap"}}, environ=environ)
+    options = decode_options(settings.payload, "last_user")
+    value = {"prompt": "a" * 101, "response": "b" * 100, "tier": 2, "meta": {"team": "cards", "other": 1}}
+    (found,) = decode(Record("t", 0, 0, json.dumps(value).encode()), options)
+    assert found.tags == (("meta.team", "cards"), ("tier", "2"))
+    assert (found.prompt, found.response) == ("a" * 100, "b" * 100)
+
+
+@pytest.mark.parametrize("tags", [[f"t{i}" for i in range(17)], ["x" * 201], [""]])
+def test_tags_are_bounded(tags):
+    with pytest.raises(ConfigError, match=r"payload\.tags"):
+        load_settings(overrides={"profile": {"path": "x.offmap"}, "payload": {"tags": tags}}, environ={})
