@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from agent.pipeline import Pipeline
 from agent.profile import Profile, ProfileError
 from agent.reading import decode_options
 from agent.side import Side
+from agent.slices import Slices, make_slices
 from agent.watch import CellsVisited, ReferenceLength, Watcher
 from agent.window_watch import AlphaPrecision, UncoveredShares, WindowSpec
 from config.durations import format_duration
@@ -41,12 +43,14 @@ def build_pipeline(
 ) -> Pipeline:
     """Build the path that a message takes, from a profile and the settings; `more` watches the prompts too."""
     options = decode_options(settings.payload, str(profile.manifest.get("prompt_part", "last_user")))
+    if settings.slices.values and settings.slices.field not in {"model", *options.tags}:
+        options = replace(options, tags=(*options.tags, settings.slices.field))
     embedder = OnnxEmbedder(
         profile.embedder_onnx, profile.tokenizer, profile.embedder_spec, threads=settings.embedding.threads
     )
     intake = Intake(lambda record: decode(record, options), sampler, clocks)
     join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds)
-    return Pipeline(intake, embedder, _sides(settings, profile, more), join, clocks)
+    return Pipeline(intake, embedder, _sides(settings, profile, more), join, clocks, _slices(settings, profile))
 
 
 def _sides(settings: Settings, profile: Profile, more: Mapping[str, Watcher] = MappingProxyType({})) -> dict[str, Side]:
@@ -69,6 +73,13 @@ def _side(name: str, settings: Settings, profile: Profile, more: Mapping[str, Wa
     if name == "prompt":
         watchers |= _prompt_watchers(name, settings, profile.references[name], reference)
     return Side(name, reference, _max_chunks(settings, profile, name), watchers | dict(more))
+
+
+def _slices(settings: Settings, profile: Profile) -> Slices | None:
+    if not settings.slices.values or "prompt" not in profile.references:
+        return None
+    sizes = _reference(profile, "prompt").calibration_sizes
+    return make_slices(settings.slices, settings.pager, profile.references["prompt"], sizes)
 
 
 def _prompt_watchers(

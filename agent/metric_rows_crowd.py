@@ -95,4 +95,37 @@ CROWD = (
         "Mean word pieces of a training text, as it is embedded: context for offmap_tokens_total, no alarm.",
         ("side",),
     ),
+    Metric(
+        "offmap_slice_texts",
+        "counter",
+        "Prompts scored of each slice (slices.values), by band: the upper end of the band of p-values that each lies "
+        "in, one of 0.01, 0.05, 0.2, 1. A band counts only what lies in no smaller one.",
+        ("slice", "band"),
+    ),
+    Metric(
+        "offmap_slice_pager_evidence",
+        "gauge",
+        "As offmap_pager_evidence, of one slice. All compare with what was accepted of the whole traffic.",
+        ("slice", "reference"),
+    ),
+    Metric(
+        "offmap_slice_pager_threshold",
+        "gauge",
+        "Evidence at which a slice pages: for pager.run_length times the number of slices, so that all of them "
+        "together keep the budget of false pages.",
+        ("slice", "reference"),
+    ),
+    Metric("offmap_slice_pager_alarm", "gauge", "As offmap_pager_alarm, of one slice.", ("slice", "reference")),
+    Metric(
+        "offmap_slice_pager_alarm_timestamp_seconds",
+        "gauge",
+        "Event time of the slice's page.",
+        ("slice", "reference"),
+    ),
+    Metric(
+        "offmap_slice_pager_change_timestamp_seconds",
+        "gauge",
+        "Event time at which the slice's drift most likely began, since the epoch.",
+        ("slice", "reference"),
+    ),
 )

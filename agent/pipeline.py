@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent.records import Record
     from agent.seams import Embedder
     from agent.side import Side
+    from agent.slices import Slices
     from agent.watch import SideScores
 
 SIDES = tuple(BITS)
@@ -52,15 +53,24 @@ class Pipeline:
         Which of "prompt" and "response" are scored; a side without a reference is absent.
     join : JoinBuffer
     clocks : Clocks
+    slices : Slices, optional
+        Of the prompts.
     """
 
     def __init__(
-        self, intake: Intake, embedder: Embedder, sides: Mapping[str, Side], join: JoinBuffer, clocks: Clocks
+        self,
+        intake: Intake,
+        embedder: Embedder,
+        sides: Mapping[str, Side],
+        join: JoinBuffer,
+        clocks: Clocks,
+        slices: Slices | None = None,
     ) -> None:
         self.intake = intake
         self._join = join
         self._embedder = embedder
         self._sides = sides
+        self._slices = slices
         self.clocks = clocks
         self._tally = Tally()
         self._last_scored = float("-inf")
@@ -94,8 +104,11 @@ class Pipeline:
     def evaluate(self) -> Snapshot:
         """Measure everything as of now; the result is never changed afterwards."""
         found: dict[str, dict[Labels, Sample]] = self._tally.samples()
-        for side in self._sides.values():
-            for name, samples in side.measure().items():
+        measured: list[Side | Slices] = [*self._sides.values()]
+        if self._slices is not None:
+            measured.append(self._slices)
+        for part in measured:
+            for name, samples in part.measure().items():
                 found.setdefault(name, {}).update(samples)
         for name, value in (("watermark", self.intake.watermark), ("last_scored", self._last_scored)):
             if np.isfinite(value):
@@ -108,6 +121,8 @@ class Pipeline:
         state: State = {"clock": np.array([self.intake.watermark, self._last_scored])}
         parts = {"tally": self._tally.get_state(), "join": to_arrays(self._join)}
         parts |= {f"side/{name}": side.get_state() for name, side in self._sides.items()}
+        if self._slices is not None:
+            parts["slices"] = self._slices.get_state()
         for prefix, part in parts.items():
             state |= {f"{prefix}/{key}": array for key, array in part.items()}
         return state
@@ -121,6 +136,8 @@ class Pipeline:
                 from_arrays(self._join, joins)
             for name, side in self._sides.items():
                 side.set_state(_below(state, f"side/{name}/"))
+            if self._slices is not None:
+                self._slices.set_state(_below(state, "slices/"))
 
     def _count_joins(self, visits: list[Visit]) -> None:
         """Count what the buffer said of these items, and the halves that never came."""
@@ -152,7 +169,10 @@ class Pipeline:
         encoded = self._embedder.encode([text or "" for text in texts], side.max_chunks)
         embedded = self.clocks.timer()
         scores = side.score(encoded, len(texts))
-        side.update(np.array([np.nan if item.time is None else item.time for item in items]), scores, self._tally)
+        times = np.array([np.nan if item.time is None else item.time for item in items])
+        side.update(times, scores, self._tally)
+        if name == "prompt" and self._slices is not None:
+            self._slices.update([item.exchange for item in items], times, scores, self._tally)
         self.count_seconds("embed", embedded - start)
         self.count_seconds("score", self.clocks.timer() - embedded)
         self._tally.add("offmap_tokens", (name,), float(encoded.tokens.sum()))

@@ -17,6 +17,7 @@ from config.sections import (
 from config.sections_kafka import KafkaSettings
 from config.sections_pager import PagerSettings
 from config.sections_payload import JoinSettings, PayloadSettings
+from config.sections_slices import SliceSettings
 from config.settings import Settings
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "ShutdownSettings",
+    "SliceSettings",
     "WindowSettings",
     "format_duration",
     "load_settings",

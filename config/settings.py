@@ -18,6 +18,7 @@ from config.sections import (
 from config.sections_kafka import KafkaSettings
 from config.sections_pager import PagerSettings
 from config.sections_payload import JoinSettings, PayloadSettings
+from config.sections_slices import SliceSettings
 
 
 class Settings(Section):
@@ -46,6 +47,9 @@ class Settings(Section):
     )
     pager: PagerSettings = Field(
         default=PagerSettings(), description="When somebody is told that more lies off the map than was accepted."
+    )
+    slices: SliceSettings = Field(
+        default=SliceSettings(), description="Models, tenants or languages that are counted and paged for apart."
     )
     checkpoint: CheckpointSettings = Field(default=CheckpointSettings(), description="What must survive a restart.")
     server: ServerSettings = Field(

@@ -1,0 +1,117 @@
+"""Several models, tenants or languages on one topic: each named one is counted, and paged for, on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.pager import make_pager
+from agent.watch import below
+
+if TYPE_CHECKING:
+    from agent.records import Exchange
+    from agent.tally import State, Tally
+    from agent.watch import Measured, SideScores, Watcher
+    from config import PagerSettings, SliceSettings
+
+OTHER = "other"
+
+BANDS = (0.01, 0.05, 0.2, 1.0)
+"""Upper ends of the bands of p-values that texts are counted in."""
+
+
+def make_slices(
+    slices: SliceSettings,
+    settings: PagerSettings,
+    arrays: Mapping[str, npt.NDArray[Any]],
+    calibration_sizes: npt.NDArray[np.int32],
+) -> Slices:
+    """Make the slices of the prompts.
+
+    k pagers share the budget of false alarms: each has k times the run length, always in the guaranteed mode (such long
+    ones cannot be simulated). They accept what the pager of all traffic accepts.
+    """
+    names = (*slices.values, OTHER)
+    budget = {"run_length": len(names) * settings.run_length, "mode": "guaranteed"}
+    shared = settings.model_copy(update=budget)
+    pagers = {name: make_pager("prompt", shared, arrays, calibration_sizes) for name in names}
+    return Slices(slices.field, pagers)
+
+
+class Slices:
+    """Counts the prompts of each slice by how novel they are, and bets on them.
+
+    Parameters
+    ----------
+    field : str
+        "model", or the name of a tag.
+    pagers : mapping of str to Watcher
+        By the slice's name; the last stands for all the rest. The names are labels: they come from the settings alone.
+    """
+
+    def __init__(self, field: str, pagers: Mapping[str, Watcher]) -> None:
+        self._field = field
+        self._pagers = pagers
+        self._numbers = {name: i for i, name in enumerate(pagers)}
+
+    def update(
+        self, exchanges: Sequence[Exchange | None], times: npt.NDArray[np.float64], scores: SideScores, tally: Tally
+    ) -> None:
+        """Take in n prompts that were scored, with the exchanges that they are of."""
+        numbers = np.array([self._number(exchange) for exchange in exchanges])
+        numbers[scores.cell < 0] = -1
+        for i, (name, pager) in enumerate(self._pagers.items()):
+            mine = np.flatnonzero(numbers == i)
+            if not len(mine):
+                continue
+            part = scores.at(mine)
+            bands = np.bincount(np.searchsorted(BANDS, part.p_value), minlength=len(BANDS))
+            for band, count in zip(BANDS, bands.tolist(), strict=True):
+                if count:
+                    tally.add("offmap_slice_texts", (name, f"{band:g}"), count)
+            pager.update(times[mine], part, tally)
+
+    def measure(self) -> Measured:
+        """Return the pagers' metrics by slice; none where the pager is off."""
+        found: Measured = {}
+        for name, pager in self._pagers.items():
+            measured = pager.measure()
+            for metric in METRICS:
+                for (_, reference), value in measured.get(f"offmap_pager_{metric}", {}).items():
+                    found.setdefault(f"offmap_slice_pager_{metric}", {})[name, reference] = value
+        return found
+
+    def get_state(self) -> State:
+        """Return the pagers' state."""
+        return {
+            f"{_key(name)}/{key}": array
+            for name, pager in self._pagers.items()
+            for key, array in pager.get_state().items()
+        }
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from `get_state`; a slice that was not there before begins now."""
+        for name, pager in self._pagers.items():
+            if part := below(state, f"{_key(name)}/"):
+                pager.set_state(part)
+
+    def _number(self, exchange: Exchange | None) -> int:
+        if exchange is None:
+            value = None
+        elif self._field == "model":
+            value = exchange.model or exchange.model_asked
+        else:
+            value = dict(exchange.tags or ()).get(self._field)
+        return self._numbers.get(value or OTHER, len(self._numbers) - 1)
+
+
+METRICS = ("evidence", "threshold", "alarm", "alarm_timestamp_seconds", "change_timestamp_seconds")
+
+
+def _key(name: str) -> str:
+    """Names may hold any sign, keys of the state may not."""
+    return blake2b(name.encode(), digest_size=8).hexdigest()
