@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from agent.fitting.options import FitOptions, Progress
+    from agent.fitting.options import FitOptions
 
 PromptPart = Literal["last_user", "all_user", "all"]
 """`agent.payloads.text.Which`, said again: importing that would take numpy along."""
@@ -64,7 +64,6 @@ def fit(  # noqa: PLR0913  a command's options are its parameters
     threads: Threads = None,
 ) -> None:
     """Fit a profile from training data."""
-    from agent.cli_progress import TerminalProgress  # noqa: PLC0415
     from agent.fitting.options import FitOptions  # noqa: PLC0415
     from agent.fitting.rows import RowFields  # noqa: PLC0415
 
@@ -81,18 +80,20 @@ def fit(  # noqa: PLR0913  a command's options are its parameters
         mix_run_length=mix_run_length,
         threads=threads,
     )
-    with TerminalProgress() as progress:
-        _fit(options, progress)
+    _fit(options)
     from agent.inspection import as_text, inspect_profile  # noqa: PLC0415
 
     typer.echo(as_text(inspect_profile(output)))
 
 
-def _fit(options: "FitOptions", progress: "Progress") -> None:
+def _fit(options: "FitOptions") -> None:
+    from agent.cli_progress import TerminalProgress  # noqa: PLC0415
+
     try:
         from agent.fitting.fit import fit_profile  # noqa: PLC0415
 
-        fit_profile(options, progress)
+        with TerminalProgress() as progress:
+            fit_profile(options, progress)
     except ModuleNotFoundError as error:
         from agent.fitting.errors import FitError  # noqa: PLC0415
 
