@@ -1,7 +1,9 @@
-"""What the agent found, read off its own /metrics and put beside the truth."""
+"""What both demos share: the fit, the traffic in two parts, and what /metrics says of it beside the truth."""
 
 import json
 import re
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -96,6 +98,15 @@ def compare(parts: Sequence[Part], counts: Sequence[Count]) -> list[Finding]:
 
 def _words(share: Share) -> str:
     return f"{share.value:5.1%} [{share.lower:5.1%}, {share.upper:5.1%}]"
+
+
+def fit_profile(folder: Path) -> Path:
+    """Run `offmap fit` on the demo's training rows, in a process of its own: torch leaves with it."""
+    print("Fitting a profile of what the model was trained on (demo/train.jsonl):\n", flush=True)
+    profile = folder / "demo.offmap"
+    command = [sys.executable, "-m", "agent.cli", "fit", str(HERE / "train.jsonl"), "--output", str(profile)]
+    subprocess.run(command, check=True)
+    return profile
 
 
 def split_traffic(folder: Path) -> list[Part]:

@@ -10,13 +10,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from agent.cli_fit import fit
 from agent.cli_progress import TerminalProgress
 from agent.records import Batch, Partition
 from agent.sources.files import FileSource
 from agent.wiring import run_agent
 from config import load_settings
-from demo.found import HERE, NOTHING, Finding, Part, compare, read_count, split_traffic
+from demo.found import NOTHING, Finding, Part, compare, fit_profile, read_count, split_traffic
 
 PORT = 9469
 
@@ -85,11 +84,10 @@ def main() -> None:
     stay = sys.stdin.isatty() and sys.stdout.isatty()
     with tempfile.TemporaryDirectory(prefix="offmap-demo-") as name:
         folder = Path(name)
-        print("Fitting a profile of what the model was trained on (demo/train.jsonl):\n", flush=True)
-        fit([HERE / "train.jsonl"], folder / "demo.offmap")
+        profile = fit_profile(folder)
         url = f"http://127.0.0.1:{(port := choose_port())}"
         overrides = {
-            "profile": {"path": folder / "demo.offmap"},
+            "profile": {"path": profile},
             "checkpoint": {"path": folder / "state", "interval_seconds": 1},
             "server": {"host": "127.0.0.1", "port": port},
             "logging": {"level": "warning", "format": "text"},

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
-from agent.cli_fit import fit
-from demo.found import HERE, LEVEL, NOTHING, Count, Part, compare, read_count, split_traffic
+from demo.found import LEVEL, NOTHING, Count, Part, compare, fit_profile, read_count, split_traffic
 from tests.agent_process import AgentProcess
 from tests.kafka_broker import Broker, running_broker
 from tests.prometheus_server import PrometheusServer
@@ -29,10 +28,9 @@ def main() -> None:
     """Run the demo."""
     with tempfile.TemporaryDirectory(prefix="offmap-demo-") as name, contextlib.suppress(KeyboardInterrupt):
         folder = Path(name)
-        print("Fitting a profile of what the model was trained on (demo/train.jsonl):\n", flush=True)
-        fit([HERE / "train.jsonl"], folder / "demo.offmap")
+        profile = fit_profile(folder)
         print("\nStarting a Kafka broker, the agent, and Prometheus if there is one", flush=True)
-        with running_broker() as broker, running_agent(folder, broker) as agent, prometheus(agent) as server:
+        with running_broker() as broker, running_agent(profile, broker) as agent, prometheus(agent) as server:
             parts, counts, before = split_traffic(folder), [], NOTHING
             for part in parts:
                 produce(broker, part)
@@ -47,13 +45,13 @@ def main() -> None:
 
 
 @contextlib.contextmanager
-def running_agent(folder: Path, broker: Broker) -> Iterator[AgentProcess]:
+def running_agent(profile: Path, broker: Broker) -> Iterator[AgentProcess]:
     """Run `offmap run` on the topic until the block ends."""
     broker.create_topic(TOPIC, 3)
     agent = AgentProcess(
-        folder,
+        profile.parent,
         {
-            "profile": {"path": str(folder / "demo.offmap")},
+            "profile": {"path": str(profile)},
             "kafka": {"bootstrap_servers": [broker.bootstrap], "topics": [TOPIC]},
             "sampling": {"min_fraction": 1.0},
             "checkpoint": {"interval_seconds": 1},
