@@ -20,14 +20,18 @@ from agent.payloads import decode
 from agent.pipeline import Pipeline
 from agent.profile import Profile, ProfileError
 from agent.reading import decode_options
+from agent.regions import make_regions
 from agent.side import Side
 from agent.slices import Slices, make_slices
 from agent.watch import CellsVisited, ReferenceLength, Watcher
 from agent.window_watch import AlphaPrecision, UncoveredShares, WindowSpec
+from agent.words import RareWords
 from config.durations import format_duration
+from detectors.rarity import WordRarity
 from detectors.reference import Reference
 
 if TYPE_CHECKING:
+    from agent.region_terms import RegionTerms
     from agent.sampling import HashSampler
     from config import Settings
 
@@ -40,8 +44,12 @@ def build_pipeline(
     clocks: Clocks,
     sampler: HashSampler,
     more: Mapping[str, Watcher] = MappingProxyType({}),
+    terms: Mapping[str, RegionTerms] = MappingProxyType({}),
 ) -> Pipeline:
-    """Build the path that a message takes, from a profile and the settings; `more` watches the prompts too."""
+    """Build the path that a message takes, from a profile and the settings.
+
+    `more` watches the prompts too; `terms` collect the words of regions, by side, where the user asks for them.
+    """
     options = decode_options(settings.payload, str(profile.manifest.get("prompt_part", "last_user")))
     if settings.slices.values and settings.slices.field not in {"model", *options.tags}:
         options = replace(options, tags=(*options.tags, settings.slices.field))
@@ -50,18 +58,24 @@ def build_pipeline(
     )
     intake = Intake(lambda record: decode(record, options), sampler, clocks)
     join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds)
-    return Pipeline(intake, embedder, _sides(settings, profile, more), join, clocks, _slices(settings, profile))
+    return Pipeline(
+        intake, embedder, _sides(settings, profile, more, terms), join, clocks, _slices(settings, profile)
+    )
 
 
-def _sides(settings: Settings, profile: Profile, more: Mapping[str, Watcher] = MappingProxyType({})) -> dict[str, Side]:
+def _sides(
+    settings: Settings, profile: Profile, more: Mapping[str, Watcher], terms: Mapping[str, RegionTerms]
+) -> dict[str, Side]:
     return {
-        name: _side(name, settings, profile, more if name == "prompt" else {})
+        name: _side(name, settings, profile, more if name == "prompt" else {}, terms.get(name))
         for name in ("prompt", "response")
         if name in profile.references and (name == "prompt" or settings.embedding.score_responses)
     }
 
 
-def _side(name: str, settings: Settings, profile: Profile, more: Mapping[str, Watcher]) -> Side:
+def _side(
+    name: str, settings: Settings, profile: Profile, more: Mapping[str, Watcher], terms: RegionTerms | None
+) -> Side:
     reference = _reference(profile, name)
     windows = settings.windows
     lengths = {format_duration(length): length for length in windows.lengths}
@@ -69,10 +83,12 @@ def _side(name: str, settings: Settings, profile: Profile, more: Mapping[str, Wa
         "shares": UncoveredShares(name, WindowSpec(lengths, windows.levels, windows.alpha)),
         "precision": AlphaPrecision(name, lengths),
         "cells": CellsVisited(name, reference.n_cells),
+        "regions": make_regions(name, settings.regions, reference, terms),
     }
     if name == "prompt":
         watchers |= _prompt_watchers(name, settings, profile.references[name], reference)
-    return Side(name, reference, _max_chunks(settings, profile, name), watchers | dict(more))
+    why = None if terms is None else _rare_words(name, profile, settings.regions.level)
+    return Side(name, reference, _max_chunks(settings, profile, name), watchers | dict(more), why)
 
 
 def _slices(settings: Settings, profile: Profile) -> Slices | None:
@@ -80,6 +96,16 @@ def _slices(settings: Settings, profile: Profile) -> Slices | None:
         return None
     sizes = _reference(profile, "prompt").calibration_sizes
     return make_slices(settings.slices, settings.pager, profile.references["prompt"], sizes)
+
+
+def _rare_words(name: str, profile: Profile, level: float) -> RareWords:
+    try:
+        rarity = WordRarity.from_arrays(profile.references[name])
+    except ValueError as error:
+        raise ProfileError(f"profile: {error}; fit it anew") from error
+    if rarity is None:
+        raise ProfileError(f"profile: has no word counts of {name}s, so no terms can be shown; fit it anew")
+    return RareWords(rarity, level)
 
 
 def _prompt_watchers(

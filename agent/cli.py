@@ -89,14 +89,18 @@ def replay(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file with the settings.")] = None,
     scores: Annotated[Path | None, typer.Option(help="Write a JSON row for each prompt here.")] = None,
     metrics: Annotated[Path | None, typer.Option(help="Write the final metrics here, as OpenMetrics.")] = None,
+    terms: Annotated[
+        bool, typer.Option("--terms", help="Show the words that set each region apart: they are from the texts.")
+    ] = False,
 ) -> None:
     """Score logged traffic as `run` would.
 
     Event time is the clock. Prints what was found.
     """
     from agent.cli_replay import replay_logs  # noqa: PLC0415
+    from agent.replay import ReplayOutputs  # noqa: PLC0415
 
-    replay_logs(logs, profile, config, scores, metrics)
+    replay_logs(logs, profile, config, ReplayOutputs(scores, metrics), terms=terms)
 
 
 def main() -> NoReturn:

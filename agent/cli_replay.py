@@ -9,6 +9,7 @@ from typing import Any
 from agent.cli_progress import TerminalProgress
 from agent.replay import ReplayOutputs
 from agent.report import print_report
+from agent.report_regions import print_regions
 from agent.sources.files import expand
 from agent.sources.lines import read_lines
 from agent.wiring import run_replay
@@ -18,15 +19,18 @@ _LONGEST = 1 << 20
 
 
 def replay_logs(
-    logs: Sequence[Path], profile: Path | None, config: Path | None, scores: Path | None, metrics: Path | None
+    logs: Sequence[Path], profile: Path | None, config: Path | None, outputs: ReplayOutputs, *, terms: bool = False
 ) -> None:
-    """Replay the logs and print what was found."""
+    """Replay the logs and print what was found; with `terms` also the words that set regions apart."""
     overrides: dict[str, dict[str, Any]] = {} if profile is None else {"profile": {"path": profile}}
+    if terms:
+        overrides["regions"] = {"show_terms": True}
     settings = load_settings(config, overrides)
     with TerminalProgress() as progress:
         progress.step("replaying", _count_lines(logs))
-        result = run_replay(settings, logs, ReplayOutputs(scores, metrics), progress.advance)
+        result = run_replay(settings, logs, outputs, progress.advance)
     print_report(result.snapshot, settings.windows.alpha)
+    print_regions(result.snapshot, result.terms, settings.windows.alpha)
 
 
 def _count_lines(logs: Sequence[Path]) -> int | None:

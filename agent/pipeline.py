@@ -168,7 +168,7 @@ class Pipeline:
         start = self.clocks.timer()
         encoded = self._embedder.encode([text or "" for text in texts], side.max_chunks)
         embedded = self.clocks.timer()
-        scores = side.score(encoded, len(texts))
+        scores = side.score(encoded, texts)
         times = np.array([np.nan if item.time is None else item.time for item in items])
         side.update(times, scores, self._tally)
         if name == "prompt" and self._slices is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from agent.board import Board
@@ -32,10 +33,14 @@ class ReplayOutputs(NamedTuple):
 
 
 class ReplayResult(NamedTuple):
-    """What a replay found: the final snapshot, and the prompts seen (scored or not)."""
+    """What a replay found: the final snapshot, and the prompts seen (scored or not).
+
+    `terms` are the words that set each region apart, by side and region, where they were asked for.
+    """
 
     snapshot: Snapshot
     n_prompts: int
+    terms: Mapping[str, Mapping[str, Sequence[str]]] = MappingProxyType({})
 
 
 def replay(
@@ -64,7 +69,7 @@ def replay(
         def sink(rows: Sequence[ScoreRow]) -> None:
             nonlocal n_prompts
             if scores is not None:
-                scores.writelines(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in rows)
+                scores.writelines(map(_line, rows))
             n_prompts += len(rows)
             progress(len(rows))
 
@@ -74,6 +79,13 @@ def replay(
         with _open(outputs.metrics) as file:
             file.write(render_openmetrics(snapshot).decode())
     return ReplayResult(snapshot, n_prompts)
+
+
+def _line(row: ScoreRow) -> str:
+    fields = row._asdict()
+    if row.words is None:
+        del fields["words"]
+    return json.dumps(fields, ensure_ascii=False) + "\n"
 
 
 def _open(path: Path) -> TextIO:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent.join_entry import PROMPT
+from agent.words import SHOWN
 
 if TYPE_CHECKING:
     from agent.join import Visit
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class ScoreRow(NamedTuple):
-    """What became of one prompt: the row that `replay --scores` writes."""
+    """What became of one prompt: the row that `replay --scores` writes.
+
+    `words`, where they were asked for, are the rare ones of a prompt off the map.
+    """
 
     id: str
     time: float | None
@@ -20,6 +24,7 @@ class ScoreRow(NamedTuple):
     p_value: float | None = None
     novelty: float | None = None
     cell: int | None = None
+    words: tuple[str, ...] | None = None
 
 
 def score_rows(visits: list[Visit], scores: SideScores | None) -> list[ScoreRow]:
@@ -45,4 +50,5 @@ def _scored_row(visit: Visit, i: int, scores: SideScores | None) -> ScoreRow:
         absent = item.exchange is None or item.exchange.prompt is None
         return ScoreRow(item.id, item.time, "absent" if absent else "empty")
     p_value, novelty, cell = float(scores.p_value[i]), float(scores.novelty[i]), int(scores.cell[i])
-    return ScoreRow(item.id, item.time, "scored", p_value, novelty, cell)
+    words = None if scores.words is None else scores.words[i] and scores.words[i][:SHOWN]
+    return ScoreRow(item.id, item.time, "scored", p_value, novelty, cell, words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from detectors.vectors import text_vectors
 if TYPE_CHECKING:
     from agent.records import Encoded
     from agent.tally import State, Tally
+    from agent.words import RareWords
     from detectors.reference import Reference
 
 
@@ -29,20 +30,33 @@ class Side:
         Chunks embedded of a long text.
     watchers : mapping of str to Watcher
         By the name that their state is saved under.
+    why : RareWords or None
+        Names the words that make a text novel, where somebody asks for them.
     """
 
-    def __init__(self, name: str, reference: Reference, max_chunks: int, watchers: Mapping[str, Watcher]) -> None:
+    def __init__(
+        self,
+        name: str,
+        reference: Reference,
+        max_chunks: int,
+        watchers: Mapping[str, Watcher],
+        why: RareWords | None = None,
+    ) -> None:
         self.name = name
         self.max_chunks = max_chunks
         self._reference = reference
         self._watchers = watchers
+        self._why = why
 
-    def score(self, encoded: Encoded, n: int) -> SideScores:
-        """Score n embedded texts; a pure function of the texts."""
+    def score(self, encoded: Encoded, texts: Sequence[str | None]) -> SideScores:
+        """Score texts, embedded as `encoded`; a pure function of the texts."""
+        n = len(texts)
         scores = self._reference.score(encoded.layers, encoded.owner, n)
         tokens = np.bincount(encoded.owner, weights=encoded.tokens, minlength=n)
         p_values = self._reference.p_values(scores.novelty, tokens)
-        return SideScores(scores.novelty, p_values, scores.cell, text_vectors(encoded.layers[:, -1], encoded.owner, n))
+        vectors = text_vectors(encoded.layers[:, -1], encoded.owner, n)
+        words = None if self._why is None else self._why.of(texts, p_values)
+        return SideScores(scores.novelty, p_values, scores.cell, vectors, words)
 
     def update(self, times: npt.NDArray[np.float64], scores: SideScores, tally: Tally) -> None:
         """Count what was scored. `times` are event times in seconds, shape (n,), NaN where unknown."""

@@ -19,17 +19,20 @@ Measured = dict[str, dict["Labels", "Sample"]]
 class SideScores(NamedTuple):
     """Scores of n texts; NaN (cell −1) where a text had nothing to embed. Shapes (n,).
 
-    `vector`, shape (n, d), is each text's own: see `detectors.vectors.text_vectors`.
+    `vector`, shape (n, d), is each text's own: see `detectors.vectors.text_vectors`. `words`, where somebody asks for
+    them, are tuples of each text's rare words (`agent.words.RareWords`): for reports, never for state or metrics.
     """
 
     novelty: Floats
     p_value: Floats
     cell: npt.NDArray[np.int32]
     vector: npt.NDArray[np.float16]
+    words: npt.NDArray[np.object_] | None = None
 
     def at(self, chosen: npt.NDArray[Any]) -> SideScores:
         """Return those of the texts at these indices, or where this mask is true."""
-        return SideScores(*(column[chosen] for column in self))
+        words = None if self.words is None else self.words[chosen]
+        return SideScores(self.novelty[chosen], self.p_value[chosen], self.cell[chosen], self.vector[chosen], words)
 
 
 class Watcher(Protocol):

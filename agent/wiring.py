@@ -19,6 +19,7 @@ from agent.intake import Clocks
 from agent.logs import set_up_logging
 from agent.profile import Profile, ProfileError, read_profile
 from agent.reading import dead_letters, kafka_source
+from agent.region_terms import RegionTerms
 from agent.replay import ReplayOutputs, ReplayResult, replay
 from agent.sampling import FractionControl, HashSampler
 from agent.server import MetricsServer
@@ -102,8 +103,11 @@ def run_replay(
     clocks = Clocks(now=None, horizon=time.time, timer=lambda: 0.0)
     sampler = HashSampler(settings.sampling.max_fraction)
     with _known_errors():
-        pipeline = build_pipeline(settings, _profile(settings), clocks, sampler)
-    return replay(pipeline, source, outputs, progress)
+        profile = _profile(settings)
+        terms = {side: RegionTerms() for side in profile.references} if settings.regions.show_terms else {}
+        pipeline = build_pipeline(settings, profile, clocks, sampler, terms=terms)
+    result = replay(pipeline, source, outputs, progress)
+    return result._replace(terms={side: found.found() for side, found in terms.items()})
 
 
 def _load_or_wait(load: Callable[[], Settings]) -> Settings | None:

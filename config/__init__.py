@@ -17,6 +17,7 @@ from config.sections import (
 from config.sections_kafka import KafkaSettings
 from config.sections_pager import PagerSettings
 from config.sections_payload import JoinSettings, PayloadSettings
+from config.sections_regions import RegionSettings
 from config.sections_slices import SliceSettings
 from config.settings import Settings
 
@@ -30,6 +31,7 @@ __all__ = [
     "PagerSettings",
     "PayloadSettings",
     "ProfileSettings",
+    "RegionSettings",
     "SamplingSettings",
     "ServerSettings",
     "Settings",

@@ -18,6 +18,7 @@ from config.sections import (
 from config.sections_kafka import KafkaSettings
 from config.sections_pager import PagerSettings
 from config.sections_payload import JoinSettings, PayloadSettings
+from config.sections_regions import RegionSettings
 from config.sections_slices import SliceSettings
 
 
@@ -44,6 +45,9 @@ class Settings(Section):
     )
     windows: WindowSettings = Field(
         default=WindowSettings(), description="Stretches of event time and levels of the uncovered share."
+    )
+    regions: RegionSettings = Field(
+        default=RegionSettings(), description="How what lies off the map is sorted into regions."
     )
     pager: PagerSettings = Field(
         default=PagerSettings(), description="When somebody is told that more lies off the map than was accepted."

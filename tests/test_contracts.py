@@ -33,7 +33,7 @@ DOORS = {
     "pyarrow": "agent/fitting/parquet.py",
     "pydantic": "config/*.py",
     "pydantic_core": "config/*.py",
-    "rich": "agent/cli_*.py agent/report.py",
+    "rich": "agent/cli_*.py agent/report*.py",
     "scipy": "detectors/twins.py",  # to fit only
     "sentence_transformers": "agent/embedding/compile*.py",
     "sklearn": "detectors/novelty.py",

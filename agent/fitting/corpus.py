@@ -16,6 +16,8 @@ from agent.fitting.rows import Row
 from agent.fitting.scan import SIDES, Selection
 from agent.records import Encoded
 from agent.seams import Embedder
+from agent.words import word_ids, words_of
+from detectors.rarity import WordCounter
 
 _BATCH = 64
 
@@ -31,11 +33,14 @@ class Corpus(NamedTuple):
         Which row each text is of.
     empty : int
         Texts that had nothing to embed, left out.
+    words : WordCounter
+        In how many of the texts each word occurs, hashed.
     """
 
     encoded: Encoded
     rows: npt.NDArray[np.int64]
     empty: int
+    words: WordCounter
 
 
 class VectorFile:
@@ -46,9 +51,12 @@ class VectorFile:
         self._tokens, self._owner = array("i"), array("i")
         self._rows, self._truncated = array("q"), bytearray()
         self._empty = 0
+        self._words = WordCounter()
 
-    def append(self, rows: Sequence[int], encoded: Encoded) -> None:
+    def append(self, rows: Sequence[int], texts: Sequence[str], encoded: Encoded) -> None:
         """Add the texts of these rows."""
+        for text in texts:
+            self._words.add(word_ids(words_of(text)))
         counts = np.bincount(encoded.owner, minlength=len(rows))
         known = counts > 0
         first = len(self._rows)
@@ -70,7 +78,7 @@ class VectorFile:
             owner=np.array(self._owner, dtype=np.int32),
             truncated=np.frombuffer(bytes(self._truncated), dtype=np.bool_),
         )
-        return Corpus(encoded, np.array(self._rows, dtype=np.int64), self._empty)
+        return Corpus(encoded, np.array(self._rows, dtype=np.int64), self._empty, self._words)
 
 
 def embed_corpus(
@@ -105,7 +113,7 @@ def embed_corpus(
                 places = [i for i, _ in batch if selection.keep[side][i]]
                 texts = [str(row[position]) for i, row in batch if selection.keep[side][i]]
                 if texts:
-                    files[side].append(places, embedder.encode(texts, max_chunks[side]))
+                    files[side].append(places, texts, embedder.encode(texts, max_chunks[side]))
                     progress(len(places))
         return {side: file.finish() for side, file in files.items()}
 
