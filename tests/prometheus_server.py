@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback, scraping one target every second, for tests and the demo."""
+"""A real Prometheus on loopback, scraping its targets every second, for tests and the demo."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ global: {{scrape_interval: {interval}s, scrape_timeout: {interval}s, evaluation_
 rule_files: {rules}
 scrape_configs:
   - job_name: offmap
-    static_configs: [{{targets: ["{target}"]}}]
+    static_configs: [{{targets: {targets}}}]
 """
 
 
@@ -38,16 +38,16 @@ class PrometheusServer:
 
     Parameters
     ----------
-    target : str
-        ``host:port`` whose ``/metrics`` is scraped.
+    targets : str
+        ``host:port`` of each whose ``/metrics`` is scraped.
     rules : sequence of Path
         Rule files to evaluate.
     scrape_interval : int
         Seconds between scrapes.
     """
 
-    def __init__(self, target: str, *, rules: tuple[Path, ...] = (), scrape_interval: int = 1) -> None:
-        self.target = target
+    def __init__(self, *targets: str, rules: tuple[Path, ...] = (), scrape_interval: int = 1) -> None:
+        self._targets = targets
         self._rules = [str(path.resolve()) for path in rules]
         self._interval = scrape_interval
         self._folder = Path(tempfile.mkdtemp(prefix="offmap-prometheus-"))
@@ -71,7 +71,8 @@ class PrometheusServer:
         self.stop()
 
     def _start(self) -> None:
-        settings = CONFIG.format(interval=self._interval, rules=json.dumps(self._rules), target=self.target)
+        lists = {"rules": json.dumps(self._rules), "targets": json.dumps(self._targets)}
+        settings = CONFIG.format(interval=self._interval, **lists)
         (self._folder / "prometheus.yml").write_text(settings, encoding="utf-8")
         for _ in range(START_TRIES):
             self.port = _free_port()
