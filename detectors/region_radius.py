@@ -10,7 +10,8 @@ import numpy.typing as npt
 from detectors.prototypes import Prototypes
 
 COARSER = 0.6
-"""On CLINC150, regions of this size hold .95 of one intent each, and a new intent falls into 1.3 of them."""
+"""On CLINC150 eight intents that are new, among half as many odd texts, become 8.9 regions of this size (mean of ten
+draws): .95 of a region's texts are of one intent, and .95 of an intent's lie in one region."""
 
 NARROWEST, WIDEST = 0.05, 0.8
 

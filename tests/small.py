@@ -10,7 +10,9 @@ from typing import Any
 
 from agent.pipeline import SIDES
 from agent.profile import Profile, write_profile
+from agent.words import word_ids, words_of
 from detectors.fit_reference import fit_reference
+from detectors.rarity import WordCounter
 from tests.models import letters_embedder, letters_parts
 
 WORDS = ["meter", "bill", "tariff", "boiler", "refund", "outage", "solar", "quote"]
@@ -33,7 +35,11 @@ def small_profile() -> Path:
     references = {}
     for seed, side in enumerate(SIDES):
         texts = list(dict.fromkeys(sentences(1_500, seed)))
-        references[side] = fit_reference(letters_embedder().encode(texts, 1), seed=0).reference.to_arrays()
+        counter = WordCounter()
+        for text in texts:
+            counter.add(word_ids(words_of(text)))
+        reference = fit_reference(letters_embedder().encode(texts, 1), seed=0).reference
+        references[side] = reference.to_arrays() | counter.to_arrays()
     path = Path(_FOLDER.name) / "small.offmap"
     write_profile(path, Profile({"prompt_part": "last_user"}, references, *letters_parts()))
     return path
