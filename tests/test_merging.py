@@ -117,7 +117,8 @@ def prometheus(drifted: tuple[Snapshot, list[Snapshot]]) -> Iterator[PrometheusS
 def test_the_readmes_queries_say_what_one_agent_would(
     prometheus: PrometheusServer, drifted: tuple[Snapshot, list[Snapshot]]
 ) -> None:
-    lift, length, share, evidence, page = re.findall(r"```promql\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    queries = re.findall(r"```promql\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    regions, lift, length, share, evidence, page = queries
     whole, parts = drifted
     histogram = whole["offmap_p_value"]["prompt",]
     assert isinstance(histogram, Histogram)
@@ -131,3 +132,11 @@ def test_the_readmes_queries_say_what_one_agent_would(
     lifts = prometheus.query(f'({lift}) and {{window="1h", level="0.05"}}')
     expected = [float(s["offmap_uncovered_share"]["prompt", "1h", "0.05"]) / 0.05 for s in parts]  # type: ignore[arg-type]
     assert sorted(lifts.values()) == pytest.approx(sorted(expected))
+    by_region = [
+        float(count) / float(s["offmap_texts"]["prompt", "scored"])  # type: ignore[arg-type]
+        for s in parts
+        for labels, count in s["offmap_region_texts"].items()
+        if labels[0] == "prompt"
+    ]
+    assert len(by_region) > 2
+    assert sorted(prometheus.query(regions).values()) == pytest.approx(sorted(by_region))
