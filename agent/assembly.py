@@ -58,9 +58,7 @@ def build_pipeline(
     )
     intake = Intake(lambda record: decode(record, options), sampler, clocks)
     join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds)
-    return Pipeline(
-        intake, embedder, _sides(settings, profile, more, terms), join, clocks, _slices(settings, profile)
-    )
+    return Pipeline(intake, embedder, _sides(settings, profile, more, terms), join, clocks, _slices(settings, profile))
 
 
 def _sides(
