@@ -12,7 +12,7 @@ LOCKS := requirements/uv.txt requirements/runtime.txt requirements/dev.txt requi
 ALONE := $(if $(shell command -v flock),flock Makefile)
 REAL_PARTS := kafka or prometheus or model or slow
 
-.PHONY: help install lint test test-fast demo demo-kafka docs bench lock clean
+.PHONY: help install lint test test-fast fuzz demo demo-kafka docs bench lock clean
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
@@ -43,6 +43,12 @@ test: install ## every test, the real Kafka, Prometheus and embedding model incl
 
 test-fast: install ## the tests that need nothing beside Python and take no time
 	$(BIN)/python -m pytest -m 'not ($(REAL_PARTS))' $(ARGS)
+
+# what is found is kept in .cache/fuzz: the next run starts with it
+FUZZ_SECONDS ?= 600
+fuzz: install ## coverage-guided fuzzing of what reads messages, FUZZ_SECONDS (600) for each of four targets
+	for target in json sse protobuf compression; do \
+		$(BIN)/python -m tests.fuzz.run $$target --seconds $(FUZZ_SECONDS) || exit 1; done
 
 demo: install ## see it run: fit a profile, watch files of traffic, serve /metrics
 	$(BIN)/python -m demo.run_demo

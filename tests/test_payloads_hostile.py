@@ -4,7 +4,6 @@ import copy
 import gc
 import gzip
 import json
-import math
 import time
 import tracemalloc
 
@@ -13,7 +12,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.payloads import REASONS, SHAPES, DecodeOptions, decode
+from agent.payloads import DecodeOptions, decode
 from agent.payloads.bodies import BODIES
 from agent.payloads.decoder import decode_or_raise
 from agent.payloads.fields import MOST_PARTS
@@ -21,6 +20,7 @@ from agent.payloads.shapes import SHAPES as TABLE
 from agent.records import Exchange, Record, Rejected
 from tests import payload_cases as cases
 from tests.payload_cases import CASES
+from tests.payload_promises import hold
 
 OPTIONS = DecodeOptions(max_text_chars=1000)
 QUICK = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -34,21 +34,6 @@ def read(value, headers=(), topic="t", key=None):
     for each in found:
         hold(each)
     return found
-
-
-def hold(outcome):
-    if isinstance(outcome, Rejected):
-        assert outcome.reason in REASONS
-        return
-    assert outcome.shape in SHAPES
-    for field, value in outcome._asdict().items():
-        if isinstance(value, str):
-            value.encode("utf-8")  # no lone surrogates
-            assert len(value) <= (1000 if field in {"prompt", "response"} else 600), field
-        elif isinstance(value, float):
-            assert math.isfinite(value), field
-        elif isinstance(value, int):
-            assert 0 <= value <= 2**53, field
 
 
 def keys_in(value):
