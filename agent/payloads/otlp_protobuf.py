@@ -53,7 +53,10 @@ class _Batch(Reader):
         for leaf in self._leaves():
             parsed: Parsed = {}
             for number, kind, value in self.fields(leaf):
-                parsed.setdefault(number, []).append((kind, value))
+                if number in parsed:
+                    parsed[number].append((kind, value))
+                else:
+                    parsed[number] = [(kind, value)]
             item = self._span(parsed) or self._log(parsed)
             if item is None:
                 return None

@@ -52,7 +52,7 @@ class Reader:
                 tag, at = _varint(data, at - 1)
             number, kind = tag >> 3, tag & 7
             if kind == VARINT:
-                value, at = _varint(data, at)
+                value, at = (data[at], at + 1) if at < end and data[at] <= _LAST_SHORT else _varint(data, at)
                 yield number, kind, value
                 continue
             if kind == BYTES:
