@@ -19,6 +19,7 @@ from agent.profile_members import EMBEDDER, EXAMPLES, TOKENIZER
 from benchmarks.table import Row, data_file
 from detectors.fit_reference import fit_reference
 
+MODEL = "all-MiniLM-L6-v2"
 MANY = 1_000_000
 TOPICS = 5_000
 BLOCK = 50_000
@@ -31,7 +32,7 @@ def rows() -> Iterable[Row]:
         clinc, many = Path(folder) / "clinc.offmap", Path(folder) / "many.offmap"
         texts = Path(folder) / "clinc.jsonl"
         texts.write_text("".join(clinc_rows()), encoding="utf-8")
-        fit_profile(FitOptions((texts,), clinc))
+        fit_profile(FitOptions((texts,), clinc, MODEL))
         reference = f"training text {texts.stat().st_size / 1e6:.1f} MB"
         yield Row("profile of CLINC150, 15,000 texts", megabytes(clinc), at_most=4, unit="MB", reference=reference)
         fitted = fit_reference(million(Path(folder) / "vectors"))

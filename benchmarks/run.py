@@ -7,6 +7,7 @@ import argparse
 import importlib
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,8 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         started = time.monotonic()
         try:
             short += [row.measure for row in measure(name) if row.verdict != "OK"]
-        except NoDataError as problem:
+        except Exception as problem:  # what one benchmark cannot do must not hide what the others measured
             print(f"SHORT  {name}: {problem}", flush=True)
+            if not isinstance(problem, NoDataError):
+                traceback.print_exc()
             short.append(name)
         print(f"       ({name}: {time.monotonic() - started:.0f} s)", flush=True)
     print(f"{len(short)} short: {'; '.join(short)}" if short else "nothing short")

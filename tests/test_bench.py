@@ -72,10 +72,13 @@ def test_missing_data_is_short_and_says_where_it_was_looked_for(benchmark, capsy
         data_file("other")
 
 
-def test_a_benchmark_without_rows_is_an_error(benchmark):
-    benchmark(list)
-    with pytest.raises(LookupError, match="selects nothing"):
-        run.main([])
+@pytest.mark.parametrize(("rows", "said"), [(list, "selects nothing"), (lambda: 1 / 0, "division by zero")])
+def test_a_benchmark_that_fails_or_measures_nothing_is_short(benchmark, capsys, rows, said):
+    benchmark(rows)
+    assert run.main([]) == 1
+    printed = capsys.readouterr()
+    assert said in next(line for line in printed.out.splitlines() if line.startswith("SHORT  made_up: "))
+    assert "Traceback" in printed.err
 
 
 def test_without_benchmarks_there_is_no_success(monkeypatch):
