@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.assembly import build_pipeline
+from agent.durable import keep_apart
 from agent.intake import Clocks
 from agent.profile import read_profile, write_profile
 from agent.replay import ReplayOutputs, replay
 from agent.sampling import HashSampler
-from agent.sources.files import FileSource
+from agent.sources.files import FileSource, expand
 from detectors.crowd import without_crowd
 from detectors.crowd_fit import RUN_LENGTH, SAMPLE, fit_crowd
 from detectors.evidence_accepted import accepted_traffic, to_arrays
@@ -72,6 +73,7 @@ def record_baseline(
     BaselineError
         Too few prompts, blocks or time stamps.
     """
+    keep_apart(expand(logs), [output])
     profile = read_profile(settings.profile.path, expected_fingerprint=settings.profile.fingerprint)
     recorder = _Recorder()
     clocks = Clocks(now=None, horizon=time.time, timer=lambda: 0.0)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +22,7 @@ SCHEMA = 1
 
 FILE_NAME = "offmap.checkpoint.npz"
 _META = "meta"
+_locks: dict[str, int] = {}
 
 
 class CheckpointError(Exception):
@@ -68,11 +71,14 @@ class CheckpointStore:
             probe = folder / ".offmap.probe"
             probe.write_bytes(b"")
             probe.unlink()
+            alone = _lock(folder)
         except OSError as error:
             raise CheckpointError(
                 f"checkpoint.path: {folder} cannot be written to ({error.strerror}); "
                 "name a folder that the agent's user may write, on a volume that outlives the container"
             ) from error
+        if not alone:
+            raise CheckpointError(f"checkpoint.path: another agent uses {folder}; give each a folder of its own")
 
     def save(self, positions: Positions, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Make `positions` and `state` durable, together.
@@ -110,3 +116,18 @@ class CheckpointStore:
     def _refuse(self, outcome: str) -> Loaded:
         self.path.replace(self.path.with_suffix(".refused"))
         return Loaded(outcome, {}, {})
+
+
+def _lock(folder: Path) -> bool:
+    """Keep other processes out of a folder for as long as this one lives; False where one is in it already."""
+    path = os.path.realpath(folder / ".offmap.lock")
+    if path in _locks:
+        return True
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    _locks[path] = descriptor
+    return True

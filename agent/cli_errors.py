@@ -7,6 +7,7 @@ import sys
 KNOWN = (
     ("agent.baseline", "BaselineError"),
     ("agent.checkpoint", "CheckpointError"),
+    ("agent.durable", "OverwriteError"),
     ("agent.embedding.compile_load", "CompileError"),
     ("agent.embedding.runtime", "EmbedderError"),
     ("agent.fitting.errors", "FitError"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.cli_progress import TerminalProgress
-from agent.replay import ReplayOutputs
+from agent.replay import ReplayError, ReplayOutputs
 from agent.report import print_report
 from agent.report_regions import print_regions
 from agent.sources.files import expand
@@ -31,6 +31,8 @@ def replay_logs(
         result = run_replay(settings, logs, outputs, progress.advance)
     print_report(result.snapshot, settings.windows.alpha)
     print_regions(result.snapshot, result.terms, settings.windows.alpha)
+    if "offmap_p_value" not in result.snapshot:
+        raise ReplayError(f"nothing could be scored: `offmap sniff {logs[0]}` says what each message is taken for")
 
 
 def _count_lines(logs: Sequence[Path]) -> int | None:

@@ -65,7 +65,7 @@ class Archive:
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise ArchiveError(f"not a whole zip file ({error})") from error
+            raise ArchiveError(f"no offmap profile, or not a whole one ({error})") from error
         members = self._zip.infolist()
         self._members = {info.filename: info for info in members}
         if len(members) > MAX_MEMBERS:

@@ -29,6 +29,14 @@ SLICE_RECORDS = 64
 """Records worked on between two looks at the clock: about three seconds of embedding, so that a stop and a checkpoint
 never wait for a whole poll."""
 
+_TOLD = {
+    "resumed": (logging.INFO, "going on from the checkpoint %s"),
+    "absent": (logging.INFO, "no checkpoint yet at %s: counting from zero"),
+    "other_profile": (logging.WARNING, "the checkpoint %s is of another profile: only counters and positions go on"),
+    "refused_schema": (logging.WARNING, "the checkpoint %s is of another version: set aside, counting from zero"),
+    "refused_damaged": (logging.WARNING, "the checkpoint %s is damaged: set aside, counting from zero"),
+}
+
 HEALTHY = ("ok", "no_partitions")
 """A member of the group that other members leave nothing to stands by: no fault."""
 
@@ -73,7 +81,7 @@ class Service:
             return {}
         loaded = self._store.load()
         self._board.count("offmap_checkpoint_loads", (loaded.outcome,))
-        log.info("checkpoint: %s", loaded.outcome)
+        log.log(*_TOLD[loaded.outcome], self._store.path)
         if loaded.state:
             self._pipeline.set_state(loaded.state, detectors=loaded.outcome == "resumed")
             self._pipeline.intake.positions.update(loaded.positions)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from agent.assembly import build_pipeline
 from agent.board import Board
 from agent.checkpoint import CheckpointError, CheckpointStore
+from agent.durable import keep_apart
 from agent.embedding.runtime import CanaryError, EmbedderError
 from agent.intake import Clocks
 from agent.logs import set_up_logging
@@ -25,7 +26,7 @@ from agent.sampling import FractionControl, HashSampler
 from agent.server import MetricsServer
 from agent.service import Service, ServiceOptions
 from agent.signals import stopped_by_signals
-from agent.sources.files import FileSource
+from agent.sources.files import FileSource, expand
 from agent.supervisor import KnownError, supervise
 from config import ConfigError, ServerSettings, ShutdownSettings
 
@@ -66,11 +67,13 @@ def run_agent(settings: Settings, *, stay_up: bool = False, make_source: MakeSou
     board = Board()
     board.show("offmap_build", {(version("offmap"),): 1.0})
     server = MetricsServer(board, settings.server.host, settings.server.port)
+    log.info("offmap %s: /metrics, /livez and /readyz on port %d", version("offmap"), server.port)
     letters = dead_letters(settings, board)
     try:
         with stopped_by_signals(settings.shutdown.grace_seconds) as stop:
             work = _worker(settings, board, make_source or kafka_source, letters)
             supervise(work, board, stop, stay_up=stay_up)
+            log.info("offmap ended")
     finally:
         if letters is not None:
             letters.close()
@@ -99,6 +102,7 @@ def run_replay(
     KnownError, SourceError, ReplayError
         A profile, a log or an output that cannot be used; the message says what to do.
     """
+    keep_apart([*expand(paths), settings.profile.path], outputs)
     source = FileSource(paths, longest_line=settings.payload.max_message_bytes)
     clocks = Clocks(now=None, horizon=time.time, timer=lambda: 0.0)
     sampler = HashSampler(settings.sampling.max_fraction)

@@ -52,18 +52,20 @@ class ShareWindow:
         Returns
         -------
         late : int
-            Texts older than the window, which are not counted.
+            Texts that were older than the window when they came; they are not counted.
         """
         known = np.isfinite(times)
         if not known.any():
             return 0
         numbers = np.floor_divide(times[known], self._width).astype(np.int64)
-        self._advance(int(numbers.max()))
-        fresh = numbers > self._numbers.max() - BUCKETS
+        newest = np.maximum.accumulate(np.append(self._numbers.max(), numbers))[1:]
+        late = numbers <= newest - BUCKETS  # when it came; what the rest of the batch leaves behind is not late
+        self._advance(int(newest[-1]))
+        fresh = numbers > newest[-1] - BUCKETS
         below = p_values[known][fresh, None] <= self._levels
         rows = np.concatenate([np.ones((len(below), 1), dtype=np.int64), below.astype(np.int64)], axis=1)
         np.add.at(self._counts, numbers[fresh] % BUCKETS, rows)
-        return int(len(fresh) - fresh.sum())
+        return int(late.sum())
 
     def counts(self) -> tuple[int, npt.NDArray[np.int64]]:
         """Return the texts in the window, and of these the ones at or below each level, shape (levels,)."""

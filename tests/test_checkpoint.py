@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +82,13 @@ def test_the_file_holds_no_pickle(tmp_path: Path) -> None:
     store.save(POSITIONS, STATE)
     with np.load(tmp_path / FILE_NAME, allow_pickle=False) as arrays:
         assert all(arrays[name].dtype != object for name in arrays.files)
+
+
+def test_a_folder_serves_one_agent(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path, "a")
+    store.save(POSITIONS, STATE)
+    program = f"from pathlib import Path; from agent.checkpoint import *; CheckpointStore(Path({str(tmp_path)!r}), 'a')"
+    second = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert second.returncode
+    assert f"another agent uses {tmp_path}; give each a folder of its own" in second.stderr
+    assert CheckpointStore(tmp_path, "a").load().outcome == "resumed"  # the same one, started again by its supervisor

@@ -122,7 +122,7 @@ def test_no_such_file(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"hello" * 100, b"\x00" * 5000])
 def test_a_foreign_file(tmp_path, content):
     (tmp_path / "f.offmap").write_bytes(content)
-    refused(tmp_path / "f.offmap", "not a whole zip file.*copy it again, or fit it anew")
+    refused(tmp_path / "f.offmap", "no offmap profile, or not a whole one.*copy it again, or fit it anew")
 
 
 def test_a_foreign_zip(tmp_path):
@@ -136,7 +136,7 @@ def test_a_foreign_zip(tmp_path):
 def test_truncated(path, kept):
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * kept)])
-    refused(path, "not a whole zip file")
+    refused(path, "no offmap profile, or not a whole one")
 
 
 def test_every_flipped_byte_is_noticed_or_harmless(path):
@@ -157,7 +157,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(path):
 def test_garbage_is_refused(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "garbage.offmap"
     path.write_bytes(content)
-    refused(path, "not a whole zip file|missing")
+    refused(path, "no offmap profile, or not a whole one|missing")
 
 
 def test_a_newer_version_is_named_even_when_its_members_are_unknown(path):

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from agent.durable import keep_apart
 from agent.embedding.runtime import OnnxEmbedder
 from agent.fitting.corpus import Corpus, embed_corpus
 from agent.fitting.errors import FitError
@@ -51,6 +52,7 @@ def fit_profile(options: FitOptions, progress: Progress | None = None) -> FitRes
         The model cannot be compiled; the profile cannot be written.
     """
     progress = progress or Silent()
+    keep_apart([*options.train, *options.calibration], [options.output])
     _check_output(options.output)
     progress.step("reading")
     train = _scan(options, options.train, deduplicate=True)
