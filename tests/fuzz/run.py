@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("target", choices=TARGETS)
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--folder", type=Path, default=CACHE)
+    parser.add_argument("--seed", type=int, default=0, help="0: another one each time")
     given = parser.parse_args()
     import atheris
 
@@ -32,6 +33,7 @@ def main() -> None:
         (found / f"seed-{number:03}").write_bytes(seed)
     options = {
         "max_total_time": given.seconds,
+        "seed": given.seed,
         "max_len": targets.LONGEST,
         "timeout": 10,  # whole seconds, of wall time: for what never ends; `check` measures the processor's
         "rss_limit_mb": MEGABYTES,
