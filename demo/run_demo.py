@@ -99,7 +99,8 @@ def main() -> None:
 
 def show(findings: Sequence[Finding], url: str, *, stay: bool) -> None:
     """Print what was found."""
-    print("\nHow much of production lies outside the training data? New topics appeared in mid-week.\n")
+    print("\nHow much of production lies outside the training data? New topics appeared in mid-week.")
+    print("(A share, and in brackets the interval that holds it in 95 of 100 cases however often one looks.)\n")
     for finding in findings:
         print(finding)
     print(f"\n{url}/metrics serves these numbers until Ctrl-C." if stay else "", flush=True)

@@ -163,7 +163,7 @@ def test_an_unknown_shape_names_the_fields_and_what_to_do(tmp_path: Path) -> Non
         ('{"prompt": "x"}'.encode("utf-16"), "is UTF-16 text"),
         (b'[{"prompt": "x"}]', "is a JSON array"),
         (b'\xe9\xe8 {"prompt"', "holds no row that can be read (line 1: not UTF-8)"),
-        (b"prompt,response\na,b\n", "holds no row that can be read (line 2: not JSON)"),
+        (b"prompt,response\na,b\n", "holds no row that can be read (line 1: not JSON)"),
         (gzip.compress(b'{"prompt": "x"}\n' * 9_000)[:-20], "ends in the middle of its compressed data"),
         (b"PAR1 and then nothing of the kind", "is damaged"),
     ],

@@ -108,7 +108,7 @@ class _FileReader:
         self._label = None if fields.label is None else tuple(fields.label.split("."))
         self._wanted = set(self._paths) | ({"prompt"} if fields.prompt is None else set())
         self._seen: dict[str, None] = {}
-        self._problem = "no rows"
+        self._problem = ""  # the first one
 
     def rows(self) -> Iterator[Row]:
         i = 0
@@ -138,7 +138,7 @@ class _FileReader:
         yield from (Row(prompt, response, group, synthetic, label) for prompt, response in pairs)
 
     def _refuse(self, document: Document, problem: str) -> None:
-        self._problem = f"line {document.line}: {problem}"
+        self._problem = self._problem or f"line {document.line}: {problem}"
         self._readings.refuse(self._path, document, problem)
 
     def _pairs(self, row: dict[str, Any]) -> tuple[str, list[Pair]]:
@@ -179,7 +179,10 @@ class _FileReader:
         if not self._wanted:
             return
         if not self._seen:
-            raise FitError(f"{self._path}: holds no row that can be read ({self._problem})")
+            raise FitError(
+                f"{self._path}: holds no row that can be read ({self._problem or 'no rows'}); "
+                "JSON lines (plain, .gz, .zst) and Parquet are read"
+            )
         there = ", ".join(list(self._seen)[:50])
         for name, option in (("prompt", self._fields.prompt), *((n, ".".join(p)) for n, p in self._paths.items())):
             if name in self._wanted and option is not None:
