@@ -138,14 +138,10 @@ def _worker(
     settings: Settings, board: Board, make_source: MakeSource, letters: DeadLetters | None
 ) -> Callable[[threading.Event], None]:
     def work(stop: threading.Event) -> None:
+        control = settings.sampling
         with _known_errors():
-            profile = _profile(settings)
-            control = settings.sampling
-            sampler = HashSampler(control.max_fraction)
-            pipeline = build_pipeline(settings, profile, Clocks(), sampler)
-            pipeline.intake.unread = letters.send if letters is not None else None
-            store = CheckpointStore(settings.checkpoint.path, profile.fingerprint)
-        _show_profile(board, profile, pipeline)
+            pipeline, store = _load(settings, board)
+        pipeline.intake.unread = letters.send if letters is not None else None
         follow = FractionControl(control.min_fraction, control.max_fraction, control.target_lag_seconds)
         options = ServiceOptions(settings.checkpoint.interval_seconds, follow)
         service = Service(pipeline, store, board, options)
@@ -153,6 +149,14 @@ def _worker(
         service.run(make_source(settings, service), stop)
 
     return work
+
+
+def _load(settings: Settings, board: Board) -> tuple[Pipeline, CheckpointStore]:
+    """Build what works from the profile, whose own bytes are let go of: they would stay in memory for nothing."""
+    profile = _profile(settings)
+    pipeline = build_pipeline(settings, profile, Clocks(), HashSampler(settings.sampling.max_fraction))
+    _show_profile(board, profile, pipeline)
+    return pipeline, CheckpointStore(settings.checkpoint.path, profile.fingerprint)
 
 
 def _show_profile(board: Board, profile: Profile, pipeline: Pipeline) -> None:

@@ -187,6 +187,9 @@ def _load_session(model: bytes) -> onnxruntime.InferenceSession:
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # both keep memory of the longest text seen
     options.log_severity_level = 3  # errors only: its warnings speak of graph details
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no public base
         raise EmbedderError(f"the graph cannot be loaded: {error}") from error
+    # The session keeps the file's bytes, a tenth of the agent's memory, to make itself anew for other providers: never.
+    session._model_bytes = None  # noqa: SLF001
+    return session
