@@ -4,8 +4,10 @@ import dataclasses
 
 import pytest
 
-from agent.assembly import _sides
+from agent.assembly import build_pipeline
+from agent.intake import Clocks
 from agent.profile import read_profile, write_profile
+from agent.sampling import HashSampler
 from agent.supervisor import KnownError
 from agent.wiring import _known_errors
 from config import load_settings
@@ -21,13 +23,17 @@ def test_arrays_that_do_not_belong_together(tmp_path, change):
     elif change == "shape":
         arrays["radii"] = arrays["radii"][..., :-1]
     else:
-        arrays = {name: values[1:] if name != "calibration" else values for name, values in arrays.items()}
+        arrays |= {name: arrays[name][1:] for name in ("prototypes", "scales", "radii", "counts", "maps")}
     path = tmp_path / "odd.offmap"
     write_profile(path, dataclasses.replace(profile, references={"prompt": arrays}))
     settings = load_settings(None, small_settings())
     with pytest.raises(KnownError, match=r"the prompt reference does not fit: .*; fit it anew"), _known_errors():
-        _sides(settings, read_profile(path))
+        build(settings, read_profile(path))
+
+
+def build(settings, profile):
+    return build_pipeline(settings, profile, Clocks(), HashSampler())
 
 
 def test_the_small_profile_fits():
-    assert set(_sides(load_settings(None, small_settings()), read_profile(small_profile()))) == {"prompt", "response"}
+    build(load_settings(None, small_settings()), read_profile(small_profile()))
