@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("ci" if in_ci() else "laptop")
     os.environ["HF_HUB_OFFLINE"] = "1"  # a model is a folder or a package here, never a download
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to end, it ends what it started too
     for name in [name for name in os.environ if name.startswith("OFFMAP_") and name != "OFFMAP_CACHE"]:
         del os.environ[name]  # the settings of whoever types `make test` are not the tests'
 

@@ -65,3 +65,18 @@ def test_a_connection_to_another_machine_is_refused(tmp_path):
 
 def test_the_seed_of_a_failed_run_is_printed(tmp_path):
     assert "--randomly-seed=" in run_suite(tmp_path, "def test_it(): assert False", ci="")[1].rpartition("again:")[2]
+
+
+def test_told_to_end_it_ends_what_it_started(tmp_path):
+    body = """
+import os, signal, time, pathlib, pytest
+@pytest.fixture
+def part():
+    yield
+    pathlib.Path(__file__).with_name("ended").touch()
+def test_it(part):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+"""
+    assert run_suite(tmp_path, body, ci="true")[0] == 2
+    assert (tmp_path / "ended").exists()
