@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.watch import Measured, SideScores, Watcher, below
+from detectors.reference import text_tokens
 from detectors.vectors import text_vectors
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ class Side:
         """Score texts, embedded as `encoded`; a pure function of the texts."""
         n = len(texts)
         scores = self._reference.score(encoded.layers, encoded.owner, n)
-        tokens = np.bincount(encoded.owner, weights=encoded.tokens, minlength=n)
-        p_values = self._reference.p_values(scores.novelty, tokens)
+        p_values = self._reference.p_values(scores.novelty, text_tokens(encoded.tokens, encoded.owner, n))
         vectors = text_vectors(encoded.layers[:, -1], encoded.owner, n)
         words = None if self._why is None else self._why.of(texts, p_values)
         return SideScores(scores.novelty, p_values, scores.cell, vectors, words)

@@ -46,8 +46,6 @@ class KafkaSource:
     ----------
     status : str
         One of `kafka_health.STATUSES`.
-    last_poll : float
-        When the client last came back from a poll, in monotonic seconds: another thread may see here that it hangs.
 
     Raises
     ------
@@ -58,7 +56,6 @@ class KafkaSource:
     def __init__(self, options: KafkaOptions, listener: PartitionListener) -> None:
         kafka.assert_codecs()
         self.status = "starting"
-        self.last_poll = time.monotonic()
         self._options = options
         self._client_log = ClientLog()
         self._backoff = Backoff()
@@ -80,8 +77,6 @@ class KafkaSource:
             records = self._share.take(fetched, client)
         except Exception as error:  # whatever it is, this client cannot be trusted any more
             records = self._renew(client, error)
-        finally:
-            self.last_poll = time.monotonic()
         if client.crash is not None:
             raise client.crash
         return Batch(records)
@@ -107,8 +102,6 @@ class KafkaSource:
             self._client = kafka.KafkaClient(self._options, self._share)
         except Exception as error:  # a missing PEM file, too, may still be put there
             self._fail(error)
-        finally:
-            self.last_poll = time.monotonic()
         return self._client
 
     def _renew(self, client: kafka.KafkaClient, error: Exception) -> list[Record]:
