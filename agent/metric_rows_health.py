@@ -22,6 +22,12 @@ HEALTH = (
         durable=False,
     ),
     Metric(
+        "offmap_target_lag_seconds",
+        "gauge",
+        "How far behind the agent may be before it samples less (sampling.target_lag_seconds), in seconds of reading.",
+        durable=False,
+    ),
+    Metric(
         "offmap_last_poll_timestamp_seconds",
         "gauge",
         "When the source last answered, seconds since the epoch.",
@@ -50,6 +56,18 @@ HEALTH = (
         durable=False,
     ),
     Metric("offmap_profile", "info", "The profile in use.", ("fingerprint", "model", "reference"), durable=False),
+    Metric(
+        "offmap_profile_created_timestamp_seconds",
+        "gauge",
+        "When the profile was fitted, seconds since the epoch; absent where the profile does not say.",
+        durable=False,
+    ),
+    Metric(
+        "offmap_profile_max_age_seconds",
+        "gauge",
+        "Age beyond which a profile is said to be old (profile.max_age_days).",
+        durable=False,
+    ),
     Metric("offmap_build", "info", "The agent's version.", ("version",), durable=False),
     Metric(
         "offmap_dead_letters",

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from agent.durable import keep_apart
 from agent.embedding.runtime import CanaryError, EmbedderError
 from agent.intake import Clocks
 from agent.logs import set_up_logging
+from agent.pager import SECONDS_A_DAY
 from agent.profile import Profile, ProfileError, read_profile
 from agent.reading import dead_letters, kafka_source
 from agent.region_terms import RegionTerms
@@ -156,12 +158,19 @@ def _load(settings: Settings, board: Board) -> tuple[Pipeline, CheckpointStore]:
     profile = _profile(settings)
     pipeline = build_pipeline(settings, profile, Clocks(), HashSampler(settings.sampling.max_fraction))
     _show_profile(board, profile, pipeline)
+    board.show("offmap_profile_max_age_seconds", settings.profile.max_age_days * SECONDS_A_DAY)
+    board.show("offmap_target_lag_seconds", settings.sampling.target_lag_seconds)
     return pipeline, CheckpointStore(settings.checkpoint.path, profile.fingerprint)
 
 
 def _show_profile(board: Board, profile: Profile, pipeline: Pipeline) -> None:
     labels = (profile.fingerprint, profile.embedder_spec.model, str(profile.manifest.get("reference", "training")))
     board.show("offmap_profile", {labels: 1.0})
+    with suppress(
+        KeyError, TypeError, ValueError
+    ):  # a profile of somebody else's making may not say when it was fitted
+        created = datetime.fromisoformat(profile.manifest["created"])
+        board.show("offmap_profile_created_timestamp_seconds", created.timestamp())
     if pipeline.canary_deviation is not None:
         board.show("offmap_canary_deviation", pipeline.canary_deviation)
 

@@ -27,6 +27,11 @@ class ProfileSettings(Section):
             " refused. Unset: any."
         ),
     )
+    max_age_days: int = Field(
+        default=180,
+        ge=1,
+        description="A profile older than this is said to be old, by an alert; it is used all the same.",
+    )
 
 
 class EmbeddingSettings(Section):

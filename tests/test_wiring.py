@@ -5,6 +5,7 @@ import os
 import signal
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 
 from agent import wiring
 from agent.assembly import build_pipeline
+from agent.board import Board
 from agent.intake import Clocks
-from agent.profile import read_profile
+from agent.profile import read_profile, write_profile
 from agent.sampling import HashSampler
 from agent.server import MetricsServer
 from agent.supervisor import KnownError
@@ -111,6 +113,21 @@ def test_a_pinned_profile_must_be_that_one(tmp_path: Path) -> None:
     sections = {"server": {"host": "127.0.0.1", "port": 0}, "checkpoint": {"path": str(tmp_path)}}
     with pytest.raises(KnownError, match="fingerprint"):
         wiring.run_agent(load_settings(None, small_settings(**sections) | {"profile": pinned}))
+
+
+@pytest.mark.parametrize(
+    ("created", "shown"), [("2026-03-01T00:00:00+00:00", 1_772_323_200.0), ("once", None), (3, None)]
+)
+def test_the_profiles_age_is_shown_where_it_is_known(tmp_path: Path, created: object, shown: float | None) -> None:
+    profile = replace(read_profile(small_profile()), manifest={"created": created})
+    write_profile(tmp_path / "p.offmap", profile)
+    board = Board()
+    sections = {"checkpoint": {"path": str(tmp_path / "state")}, "embedding": {"threads": 1}}
+    asked = {"profile": {"path": str(tmp_path / "p.offmap"), "max_age_days": 7}}
+    wiring._load(load_settings(None, asked | sections), board)
+    live = board.live()
+    assert live["offmap_profile_max_age_seconds"] == {(): 604_800.0}
+    assert live.get("offmap_profile_created_timestamp_seconds", {}).get(()) == shown
 
 
 def test_other_limits_than_the_profile_s_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
