@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from agent.crowd_watch import make_crowd_watchers
 from agent.embedding.runtime import OnnxEmbedder
+from agent.exchange_watch import Watching
+from agent.exchange_watchers import make_exchange_watchers
 from agent.intake import Clocks, Intake
 from agent.join import JoinBuffer
 from agent.pager import make_pager
@@ -58,7 +60,8 @@ def build_pipeline(
     )
     intake = Intake(lambda record: decode(record, options), sampler, clocks)
     join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds)
-    return Pipeline(intake, embedder, _sides(settings, profile, more, terms), join, clocks, _slices(settings, profile))
+    watching = Watching(_slices(settings, profile), make_exchange_watchers(settings, profile))
+    return Pipeline(intake, embedder, _sides(settings, profile, more, terms), join, clocks, watching)
 
 
 def _sides(

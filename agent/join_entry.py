@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
@@ -31,12 +32,16 @@ class Numbers(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A `Score` without text: names as hashes (`digest`; 0 for none), the value as it came (NaN for none)."""
+    """A `Score` without text: names as hashes (`digest`; 0 for none), the value as it came (NaN for none).
+
+    `family` is the hash of the name of the judge's model family; 0 for an unknown one.
+    """
 
     name: int
     value: float
     label: int
     judge: int
+    family: int = 0
 
 
 @dataclass(slots=True)
@@ -57,8 +62,16 @@ class Entry:
         It came in one message.
     expired : bool
         It was given up before its other half came.
-    failed : bool
-        The server answered with an error.
+    complete : bool
+        It has been reported as whole.
+    answered : bool
+        A response came, or an error in its place.
+    held : int
+        Verdicts that came before it was whole.
+    kinds, told : int
+        Bits of `agent.outcome_kinds.Kind`: all that are known, and those that were reported.
+    asked, wording, session, model, family : int
+        Hashes: see `agent.join_known.Known`.
     vector : ndarray of float16, shape (d,), or None
         Of the half that waits for the other; None once nothing is waited for.
     """
@@ -70,7 +83,16 @@ class Entry:
     time: float = math.nan
     whole: bool = False
     expired: bool = False
-    failed: bool = False
+    complete: bool = False
+    answered: bool = False
+    held: int = 0
+    kinds: int = 0
+    told: int = 0
+    asked: int = 0
+    wording: int = 0
+    session: int = 0
+    model: int = 0
+    family: int = 0
     prompt: Numbers | None = None
     response: Numbers | None = None
     vector: npt.NDArray[np.float16] | None = None
@@ -101,8 +123,8 @@ def has_failed(exchange: Exchange) -> bool:
     return exchange.error is not None or (exchange.status or 0) >= _FAILED_STATUS
 
 
-def verdict(score: Score) -> Verdict:
-    """Return a score without its text.
+def verdict(score: Score, families: Callable[[str | None], int] = lambda _model: 0) -> Verdict:
+    """Return a score without its text; `families` hashes the family of a model's name.
 
     Examples
     --------
@@ -110,4 +132,4 @@ def verdict(score: Score) -> Verdict:
     True
     """
     value = math.nan if score.value is None else score.value
-    return Verdict(digest(score.name), value, digest(score.label), digest(score.judge))
+    return Verdict(digest(score.name), value, digest(score.label), digest(score.judge), families(score.judge))

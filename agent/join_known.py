@@ -1,23 +1,25 @@
-"""Scores put to the exchanges that they belong to: what is known of an exchange once it is whole or judged."""
+"""What is known of an exchange once it is whole, and what is new of it later."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from agent.join_entry import BITS, PROMPT, Entry, Numbers, Verdict, has_failed
+from agent.join_entry import Numbers, Verdict
 
 if TYPE_CHECKING:
-    from agent.join import Visit
-    from agent.watch import SideScores
+    from agent.tally import State
+
+Vector = npt.NDArray[np.float16]
 
 
 class Known(NamedTuple):
-    """An exchange that came whole, whose other half has come, or that was judged.
+    """An exchange that has just become whole, or one that was whole already and has been judged since.
 
     Attributes
     ----------
@@ -25,64 +27,68 @@ class Known(NamedTuple):
         Event time of its prompt in seconds since the epoch; NaN for unknown.
     prompt, response : Numbers or None
         None where that text was not scored: empty, absent, or the side is off.
-    cosine : float
-        Of prompt and response, in [−1, 1]; NaN where it is not known, and in every report after the first.
-    failed : bool
-        The server answered with an error.
-    verdicts : tuple of Verdict
-        Those that are new.
     completed : bool
         Said once of each exchange; False where only verdicts are new.
+    verdicts : tuple of Verdict
+        Those that are new; with `completed` also those that had come before.
+    kinds : int
+        Bits of `agent.outcome_kinds.Kind`: all that is known so far of how it ended.
+    fresh : int
+        What of that no earlier report said.
+    answered : bool
+        A response came (with text or without), or an error in its place.
+    asked, wording : int
+        Hashes of the prompt and of the response, case and white space left out; 0 for none, and for a response of fewer
+        than `agent.answer_signs.SHORTEST` characters.
+    session, model, family : int
+        Hashes of the ids of the session and of the model that answered, and of the name of the model's family
+        (`agent.model_families`); 0 for none.
+    cosine : float
+        Of prompt and response, in [−1, 1]; NaN where it is not known, and in every report after the first.
+    vectors : Vectors or None
+        Only with `completed`.
     """
 
     time: float
     prompt: Numbers | None
     response: Numbers | None
-    cosine: float
-    failed: bool
-    verdicts: tuple[Verdict, ...]
     completed: bool
+    verdicts: tuple[Verdict, ...]
+    kinds: int
+    fresh: int
+    answered: bool
+    asked: int
+    wording: int
+    session: int
+    model: int
+    family: int
+    cosine: float
+    vectors: Vectors | None
 
 
-def settle(visits: Sequence[Visit], scored: Mapping[str, SideScores]) -> list[Known]:
-    """Write the scores of a batch to the exchanges that its items belong to, and report those that are known now."""
-    rows = {side: zip(_numbers(each), each.vector, strict=True) for side, each in scored.items()}
-    known = []
-    for visit in visits:
-        entry = visit.entry
-        if entry is None or visit.item.exchange is None:
-            continue
-        _describe(entry, visit)
-        cosine = math.nan
-        for side, bit in BITS.items():
-            if visit.sides & bit and side in rows:
-                cosine = _learn(entry, side, *next(rows[side]))
-        if visit.completes or entry.expired:
-            entry.vector = None
-        if visit.completes or visit.verdicts:
-            facts = (entry.time, entry.prompt, entry.response, cosine, entry.failed, visit.verdicts, visit.completes)
-            known.append(Known(*facts))
-    return known
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The vectors of the two texts, shape (d,), unit length; None where one was not scored. Equal whatever they are."""
+
+    prompt: Vector | None = field(default=None, compare=False)
+    response: Vector | None = field(default=None, compare=False)
+
+    @property
+    def cosine(self) -> float:
+        """Of the two; NaN without one of them."""
+        if self.prompt is None or self.response is None:
+            return math.nan
+        return float(np.dot(self.prompt.astype(np.float32), self.response.astype(np.float32)))
 
 
-def _describe(entry: Entry, visit: Visit) -> None:
-    exchange, time = visit.item.exchange, visit.item.time
-    entry.failed |= exchange is not None and has_failed(exchange)
-    if time is not None and (visit.sides & PROMPT or math.isnan(entry.time)):
-        entry.time = time
+class AnswerMemory(Protocol):
+    """Remembers recent answers; its state is bounded."""
 
+    def recycles(self, known: Known) -> bool:
+        """Say whether the answer was given to other prompts too, and remember it; `known` is complete."""
 
-def _numbers(scores: SideScores) -> Iterator[Numbers]:
-    return map(Numbers, scores.p_value.tolist(), scores.novelty.tolist(), scores.cell.tolist())
+    def get_state(self) -> State:
+        """Return all that `recycles` changes, as arrays."""
 
-
-def _learn(entry: Entry, side: str, numbers: Numbers, vector: npt.NDArray[np.float16]) -> float:
-    """Write down the scores of one side, and return the cosine to the half that has waited, if one has."""
-    if numbers.cell < 0:
-        return math.nan
-    if side == "prompt":
-        entry.prompt = numbers
-    else:
-        entry.response = numbers
-    other, entry.vector = entry.vector, vector
-    return math.nan if other is None else float(np.dot(other.astype(np.float32), vector.astype(np.float32)))
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from `get_state`, or begin anew where that was of another shape."""

@@ -19,11 +19,13 @@ _NUMBERS = [("p_value", "f8"), ("novelty", "f8"), ("cell", "i4")]
 _ENTRY = np.dtype(
     [
         ("key", "u8"), ("trace", "u8"), ("deadline", "f8"), ("have", "u1"), ("time", "f8"), ("whole", "?"),
-        ("expired", "?"), ("failed", "?"), ("prompt", _NUMBERS), ("response", _NUMBERS), ("verdicts", "u1"),
-        ("vector", "?"),
+        ("expired", "?"), ("complete", "?"), ("answered", "?"), ("held", "u1"), ("kinds", "u4"), ("told", "u4"),
+        ("asked", "u8"), ("wording", "u8"), ("session", "u8"), ("model", "u8"), ("family", "u8"),
+        ("prompt", _NUMBERS), ("response", _NUMBERS), ("verdicts", "u1"), ("vector", "?"),
     ]
 )  # fmt: skip
-_VERDICT = np.dtype([("name", "u8"), ("value", "f8"), ("label", "u8"), ("judge", "u8")])
+_VERDICT = np.dtype([("name", "u8"), ("value", "f8"), ("label", "u8"), ("judge", "u8"), ("family", "u8")])
+_PLAIN = (_ENTRY.names or ())[:-4]
 _NONE = (np.nan, np.nan, -1)
 
 
@@ -40,14 +42,14 @@ def to_arrays(buffer: JoinBuffer) -> State:
 
 
 def from_arrays(buffer: JoinBuffer, state: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Go on from `to_arrays`."""
-    verdicts = (Verdict(*row) for row in state["verdicts"].tolist())
+    """Go on from `to_arrays`; what an older checkpoint does not say is taken for unknown."""
+    verdicts = (Verdict(*row) for row in _renewed(state["verdicts"], _VERDICT).tolist())
     vectors = iter(state["vectors"])
     entries = []
-    for row in state["entries"].tolist():
-        n_verdicts, has_vector = row[-2:]
-        entry = Entry(*row[:8])
-        entry.prompt, entry.response = map(_numbers, row[8:10])
+    for row in _renewed(state["entries"], _ENTRY).tolist():
+        *plain, prompt, response, n_verdicts, has_vector = row
+        entry = Entry(**dict(zip(_PLAIN, plain, strict=True)))
+        entry.prompt, entry.response = _numbers(prompt), _numbers(response)
         entry.verdicts = list(islice(verdicts, n_verdicts))
         entry.vector = next(vectors) if has_vector else None
         entries.append(entry)
@@ -56,9 +58,16 @@ def from_arrays(buffer: JoinBuffer, state: Mapping[str, npt.NDArray[Any]]) -> No
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
-    plain = (entry.key, entry.trace, entry.deadline, entry.have, entry.time, entry.whole, entry.expired, entry.failed)
     numbers = (tuple(entry.prompt or _NONE), tuple(entry.response or _NONE))
-    return (*plain, *numbers, len(entry.verdicts), entry.vector is not None)
+    return (*(getattr(entry, name) for name in _PLAIN), *numbers, len(entry.verdicts), entry.vector is not None)
+
+
+def _renewed(rows: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Bring rows of an older checkpoint to the present fields."""
+    renewed = np.zeros(len(rows), dtype)
+    for name in set(rows.dtype.names or ()) & set(dtype.names or ()):
+        renewed[name] = rows[name]
+    return renewed
 
 
 def _numbers(row: tuple[float, float, int]) -> Numbers | None:

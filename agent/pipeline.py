@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agent.exchange_watch import NOTHING, Watching
 from agent.join_entry import BITS, PROMPT
-from agent.join_known import Known, settle
+from agent.join_known import Known
 from agent.join_state import from_arrays, to_arrays
 from agent.score_rows import ScoreRow, score_rows
 from agent.tally import Labels, Sample, Snapshot, State, Tally
+from agent.watch import below
 
 if TYPE_CHECKING:
+    from agent.exchange_watch import ExchangeWatcher
     from agent.intake import Clocks, Intake
     from agent.join import JoinBuffer, Visit
     from agent.records import Record
@@ -53,8 +56,7 @@ class Pipeline:
         Which of "prompt" and "response" are scored; a side without a reference is absent.
     join : JoinBuffer
     clocks : Clocks
-    slices : Slices, optional
-        Of the prompts.
+    watching : Watching, optional
     """
 
     def __init__(
@@ -64,13 +66,13 @@ class Pipeline:
         sides: Mapping[str, Side],
         join: JoinBuffer,
         clocks: Clocks,
-        slices: Slices | None = None,
+        watching: Watching = NOTHING,
     ) -> None:
         self.intake = intake
         self._join = join
         self._embedder = embedder
         self._sides = sides
-        self._slices = slices
+        self._slices, self._exchanges, self._settlement = watching
         self.clocks = clocks
         self._tally = Tally()
         self._last_scored = float("-inf")
@@ -84,7 +86,9 @@ class Pipeline:
         self.count_seconds("decode", read - start)
         n_kept = sum(visit.item.status == "kept" for visit in visits)
         scored = {name: found for name in SIDES if (found := self._score_side(name, visits)) is not None}
-        known = settle(visits, scored)
+        known = self._settlement.settle(visits, scored)
+        for watcher in self._exchanges.values():
+            watcher.update(known, self._tally)
         if n_kept:
             self._last_scored = self.clocks.now() if self.clocks.now else self.intake.watermark
         if sink is not None:
@@ -104,7 +108,7 @@ class Pipeline:
     def evaluate(self) -> Snapshot:
         """Measure everything as of now; the result is never changed afterwards."""
         found: dict[str, dict[Labels, Sample]] = self._tally.samples()
-        measured: list[Side | Slices] = [*self._sides.values()]
+        measured: list[Side | Slices | ExchangeWatcher] = [*self._sides.values(), *self._exchanges.values()]
         if self._slices is not None:
             measured.append(self._slices)
         for part in measured:
@@ -121,6 +125,8 @@ class Pipeline:
         state: State = {"clock": np.array([self.intake.watermark, self._last_scored])}
         parts = {"tally": self._tally.get_state(), "join": to_arrays(self._join)}
         parts |= {f"side/{name}": side.get_state() for name, side in self._sides.items()}
+        parts |= {f"exchanges/{name}": watcher.get_state() for name, watcher in self._exchanges.items()}
+        parts["settlement"] = self._settlement.get_state()
         if self._slices is not None:
             parts["slices"] = self._slices.get_state()
         for prefix, part in parts.items():
@@ -129,15 +135,19 @@ class Pipeline:
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]], *, detectors: bool = True) -> None:
         """Go on from `get_state`; with `detectors` false only counters go on (the profile is another one)."""
-        self._tally.set_state(_below(state, "tally/"))
+        self._tally.set_state(below(state, "tally/"))
         self.intake.watermark, self._last_scored = (float(value) for value in state["clock"])
         if detectors:
-            if joins := _below(state, "join/"):  # a checkpoint from before there was a buffer has none
+            if joins := below(state, "join/"):  # a checkpoint from before there was a buffer has none
                 from_arrays(self._join, joins)
             for name, side in self._sides.items():
-                side.set_state(_below(state, f"side/{name}/"))
+                side.set_state(below(state, f"side/{name}/"))
+            for name, watcher in self._exchanges.items():
+                if found := below(state, f"exchanges/{name}/"):
+                    watcher.set_state(found)
+            self._settlement.set_state(below(state, "settlement/"))
             if self._slices is not None:
-                self._slices.set_state(_below(state, "slices/"))
+                self._slices.set_state(below(state, "slices/"))
 
     def _count_joins(self, visits: list[Visit]) -> None:
         """Count what the buffer said of these items, and the halves that never came."""
@@ -185,7 +195,3 @@ class Pipeline:
         for status, count in by_status.items():
             if count:
                 self._tally.add("offmap_texts", (side, status), count)
-
-
-def _below(state: Mapping[str, npt.NDArray[Any]], prefix: str) -> State:
-    return {key.removeprefix(prefix): array for key, array in state.items() if key.startswith(prefix)}

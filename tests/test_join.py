@@ -17,6 +17,7 @@ from agent.assembly import build_pipeline
 from agent.intake import Clocks
 from agent.join_entry import digest
 from agent.join_known import Known
+from agent.outcome_kinds import Kind
 from agent.pipeline import Pipeline
 from agent.profile import read_profile
 from agent.records import Record
@@ -168,8 +169,7 @@ def test_late_feedback_finds_its_exchange(make: Make, first: list[Any]) -> None:
 def test_feedback_that_comes_first_waits_for_its_exchange(make: Make, size: int) -> None:
     pipeline = make()
     known = feed(pipeline, [thumbs(1), answered(1), asked(1)], size)
-    assert [len(each.verdicts) for each in known] == [1, 0]
-    assert [each.completed for each in known] == [False, True]
+    assert [(len(each.verdicts), each.completed) for each in known] == [(1, True)]
     assert joins(pipeline) == {("feedback", "joined"): 1.0, ("half", "joined"): 1.0}
 
 
@@ -198,7 +198,7 @@ def test_most_feedback_on_one_exchange_is_bounded(make: Make) -> None:
 def test_an_error_in_the_response_s_place_completes(make: Make) -> None:
     pipeline = make()
     (known,) = feed(pipeline, [cloud("request", chat(1)), cloud("response", {"error": {"code": "overloaded"}})])
-    assert (known.failed, known.response, known.completed) == (True, None, True)
+    assert (known.kinds, known.response, known.completed) == (Kind.ERROR, None, True)
     assert texts(pipeline) == {("prompt", "scored"): 1.0, ("response", "absent"): 1.0}
 
 

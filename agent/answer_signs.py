@@ -1,0 +1,57 @@
+"""What is measured on the text of a response when it comes: bits and a hash, so that the text need not be kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.join_entry import digest, has_failed
+from agent.outcome_kinds import Kind
+
+if TYPE_CHECKING:
+    from agent.records import Exchange
+
+SHORTEST = 40
+"""Characters of a response, normalised, that tell it from others: many exchanges may rightly end with "Yes."."""
+
+_LIMIT_REASONS = {"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"}
+_FILTER_REASONS = {"refusal", "content_filter", "content_filtered", "guardrail_intervened", "safety"}
+_CLOSING = frozenset(".!?…:;。!?؟।॥)]}>\"'`”’»」』*_~|") | frozenset("✓✅🙂😊")
+
+
+def wording(text: str | None, shortest: int = 0) -> int:
+    """Hash a text, its case and white space left out, to 64 bits; 0 stands for one of fewer than `shortest` characters.
+
+    Examples
+    --------
+    >>> wording("Yes,  I do.") == wording("yes, i do."), wording("Yes, I do.", SHORTEST), wording(" "), wording(None)
+    (True, 0, 0, 0)
+    """
+    normal = " ".join((text or "").casefold().split())
+    return digest(normal) if len(normal) >= max(shortest, 1) else 0
+
+
+def answer_signs(exchange: Exchange) -> int:
+    """Say what the response's text and finish reason tell: bits of `Kind`.
+
+    Examples
+    --------
+    >>> from agent.records import Exchange
+    >>> answer_signs(Exchange(response="The meter is")) == Kind.UNFINISHED
+    True
+    >>> answer_signs(Exchange(response="Done.", finish_reason="length")) == Kind.TRUNCATED
+    True
+    """
+    text = (exchange.response or "").rstrip()
+    if has_failed(exchange):
+        return Kind.ERROR
+    if not text:
+        return 0 if exchange.tool_calls or exchange.response is None else Kind.EMPTY
+    found = 0
+    reason = (exchange.finish_reason or "").lower()
+    if reason in _FILTER_REASONS:
+        found |= Kind.REFUSED
+    if reason in _LIMIT_REASONS:
+        found |= Kind.TRUNCATED
+    elif text[-1] not in _CLOSING:
+        found |= Kind.UNFINISHED
+    return found

@@ -1,0 +1,142 @@
+"""Scores put to the exchanges that they belong to, and what is known of each said once it is whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from agent.answer_signs import SHORTEST, answer_signs, wording
+from agent.join_entry import BITS, MOST_VERDICTS, PROMPT, RESPONSE, Entry, Numbers, Verdict, digest, has_failed
+from agent.join_known import Known, Vectors
+from agent.outcome_kinds import Kind
+
+if TYPE_CHECKING:
+    from agent.join import Visit
+    from agent.join_known import AnswerMemory, Vector
+    from agent.records import Exchange
+    from agent.tally import State
+    from agent.watch import SideScores
+
+IRRELEVANT = 0.1
+"""A response whose cosine to its prompt is below this has nothing to do with it."""
+
+
+class Settlement:
+    """Writes the scores of a batch to the exchanges that its items belong to, and reports those that are known now.
+
+    Parameters
+    ----------
+    families : callable, optional
+        From the name of a model to the hash of its family's name; 0 for an unknown one.
+    memory : AnswerMemory, optional
+        Without one no answer counts as recycled.
+    """
+
+    def __init__(
+        self, families: Callable[[str | None], int] = lambda _model: 0, memory: AnswerMemory | None = None
+    ) -> None:
+        self._families = families
+        self._memory = memory
+
+    def settle(self, visits: Sequence[Visit], scored: Mapping[str, SideScores]) -> list[Known]:
+        """Take a batch in, in order; `scored` holds the scores of the texts that were due, by side."""
+        rows = {side: zip(_numbers(each), each.vector, strict=True) for side, each in scored.items()}
+        known = []
+        for visit in visits:
+            entry = visit.entry
+            if entry is None or visit.item.exchange is None:
+                continue
+            self._describe(entry, visit, visit.item.exchange)
+            vectors: dict[str, Vector] = {}
+            if entry.vector is not None:
+                vectors["prompt" if entry.prompt else "response"] = entry.vector
+            for side in (side for side, bit in BITS.items() if visit.sides & bit and side in rows):
+                vectors |= _learn(entry, side, *next(rows[side]))
+            waits = not (visit.completes or entry.expired)
+            entry.vector = next(iter(vectors.values()), None) if waits else None
+            if report := self._report(entry, visit, Vectors(**vectors)):
+                known.append(report)
+        return known
+
+    def get_state(self) -> State:
+        """Return the memory's state."""
+        return {} if self._memory is None else self._memory.get_state()
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from `get_state`."""
+        if self._memory is not None and state:
+            self._memory.set_state(state)
+
+    def _describe(self, entry: Entry, visit: Visit, exchange: Exchange) -> None:
+        """Write down what the item says apart from scores."""
+        time = visit.item.time
+        if time is not None and (visit.sides & PROMPT or math.isnan(entry.time)):
+            entry.time = time
+        if visit.sides & PROMPT:
+            entry.asked = wording(exchange.prompt)
+        if visit.sides & RESPONSE:
+            entry.answered = exchange.response is not None or has_failed(exchange)
+            entry.kinds |= answer_signs(exchange)
+            entry.wording = wording(exchange.response, SHORTEST)
+        if has_failed(exchange):
+            entry.kinds |= Kind.ERROR
+        entry.session = entry.session or digest(exchange.session)
+        if (model := exchange.model or exchange.model_asked) and (exchange.model or not entry.model):
+            entry.model, entry.family = digest(model), self._families(model)
+
+    def _report(self, entry: Entry, visit: Visit, vectors: Vectors) -> Known | None:
+        """Say what is new of an exchange; nothing before it is whole, nor when its other half did not come in time."""
+        if not visit.completes and not entry.complete:
+            entry.held = min(MOST_VERDICTS, entry.held + len(visit.verdicts))
+            return None
+        verdicts = visit.verdicts
+        if visit.completes and not entry.complete:
+            early = max(entry.held, len(visit.verdicts))
+            verdicts, entry.complete = tuple(entry.verdicts[:early]), True
+        known = self._known(entry, visit, verdicts, vectors)
+        if not (known.completed or known.verdicts or known.fresh):
+            return None
+        entry.kinds = entry.told = known.kinds
+        return known
+
+    def _known(self, entry: Entry, visit: Visit, verdicts: tuple[Verdict, ...], vectors: Vectors) -> Known:
+        completed = visit.completes
+        kinds = entry.kinds | (Kind.IRRELEVANT if completed and vectors.cosine < IRRELEVANT else 0)
+        known = Known(
+            time=entry.time,
+            prompt=entry.prompt,
+            response=entry.response,
+            completed=completed,
+            verdicts=verdicts,
+            kinds=kinds,
+            fresh=kinds & ~entry.told,
+            answered=entry.answered,
+            asked=entry.asked,
+            wording=entry.wording,
+            session=entry.session,
+            model=entry.model,
+            family=entry.family,
+            cosine=vectors.cosine if completed else math.nan,
+            vectors=vectors if completed else None,
+        )
+        if completed and self._memory is not None and self._memory.recycles(known):
+            return known._replace(kinds=kinds | Kind.RECYCLED, fresh=known.fresh | Kind.RECYCLED)
+        return known
+
+
+def _numbers(scores: SideScores) -> Iterator[Numbers]:
+    return map(Numbers, scores.p_value.tolist(), scores.novelty.tolist(), scores.cell.tolist())
+
+
+def _learn(entry: Entry, side: str, numbers: Numbers, vector: Vector) -> dict[str, Vector]:
+    """Write down the scores of one side, and return its vector by its name; nothing where nothing was embedded."""
+    if numbers.cell < 0:
+        return {}
+    if side == "prompt":
+        entry.prompt = numbers
+    else:
+        entry.response = numbers
+    return {side: vector}
