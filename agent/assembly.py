@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agent.answer_memory import RecentAnswers
 from agent.crowd_watch import make_crowd_watchers
 from agent.embedding.runtime import OnnxEmbedder
 from agent.exchange_watch import Watching
@@ -23,6 +24,7 @@ from agent.pipeline import Pipeline
 from agent.profile import Profile, ProfileError
 from agent.reading import decode_options
 from agent.regions import make_regions
+from agent.settlement import Settlement
 from agent.side import Side
 from agent.slices import Slices, make_slices
 from agent.watch import CellsVisited, ReferenceLength, Watcher
@@ -60,7 +62,8 @@ def build_pipeline(
     )
     intake = Intake(lambda record: decode(record, options), sampler, clocks)
     join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds)
-    watching = Watching(_slices(settings, profile), make_exchange_watchers(settings, profile))
+    settlement = Settlement(memory=RecentAnswers(profile.embedder_spec.dim))
+    watching = Watching(_slices(settings, profile), make_exchange_watchers(settings, profile), settlement)
     return Pipeline(intake, embedder, _sides(settings, profile, more, terms), join, clocks, watching)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -84,11 +84,14 @@ class Vectors:
 class AnswerMemory(Protocol):
     """Remembers recent answers; its state is bounded."""
 
-    def recycles(self, known: Known) -> bool:
-        """Say whether the answer was given to other prompts too, and remember it; `known` is complete."""
+    def recycled(self, known: Sequence[Known]) -> Sequence[int]:
+        """Say of each exchange, in order, whether its answer was given to other prompts before; and remember them.
+
+        All are complete. Returns bits of `agent.outcome_kinds.Kind`; they must not depend on how a stream is cut.
+        """
 
     def get_state(self) -> State:
-        """Return all that `recycles` changes, as arrays."""
+        """Return all that `recycled` changes, as arrays."""
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on from `get_state`, or begin anew where that was of another shape."""

@@ -19,7 +19,8 @@ class Kind(IntEnum):
     UNFINISHED = 1 << 5  # the text does not end like one that is finished
     LOOP = 1 << 6  # the answer ends in a repetition
     IRRELEVANT = 1 << 7  # prompt and answer have nothing in common
-    RECYCLED = 1 << 8  # the answer was given to other prompts too
+    RECYCLED = 1 << 8  # the answer was given, to the word, to another prompt not long before
     FEEDBACK = 1 << 9  # somebody disliked it
     JUDGE = 1 << 10  # a judging model failed it
     ANY = 1 << 11  # at least one of those that the settings name
+    RECYCLED_SOFTLY = 1 << 12  # nearly the same answer was given to another prompt not long before

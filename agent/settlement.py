@@ -44,7 +44,7 @@ class Settlement:
     def settle(self, visits: Sequence[Visit], scored: Mapping[str, SideScores]) -> list[Known]:
         """Take a batch in, in order; `scored` holds the scores of the texts that were due, by side."""
         rows = {side: zip(_numbers(each), each.vector, strict=True) for side, each in scored.items()}
-        known = []
+        known: list[tuple[Entry, Known]] = []
         for visit in visits:
             entry = visit.entry
             if entry is None or visit.item.exchange is None:
@@ -58,8 +58,8 @@ class Settlement:
             waits = not (visit.completes or entry.expired)
             entry.vector = next(iter(vectors.values()), None) if waits else None
             if report := self._report(entry, visit, Vectors(**vectors)):
-                known.append(report)
-        return known
+                known.append((entry, report))
+        return [report for _, report in known] if self._memory is None else _remembered(self._memory, known)
 
     def get_state(self) -> State:
         """Return the memory's state."""
@@ -105,7 +105,7 @@ class Settlement:
     def _known(self, entry: Entry, visit: Visit, verdicts: tuple[Verdict, ...], vectors: Vectors) -> Known:
         completed = visit.completes
         kinds = entry.kinds | (Kind.IRRELEVANT if completed and vectors.cosine < IRRELEVANT else 0)
-        known = Known(
+        return Known(
             time=entry.time,
             prompt=entry.prompt,
             response=entry.response,
@@ -122,9 +122,19 @@ class Settlement:
             cosine=vectors.cosine if completed else math.nan,
             vectors=vectors if completed else None,
         )
-        if completed and self._memory is not None and self._memory.recycles(known):
-            return known._replace(kinds=kinds | Kind.RECYCLED, fresh=known.fresh | Kind.RECYCLED)
-        return known
+
+
+def _remembered(memory: AnswerMemory, known: Sequence[tuple[Entry, Known]]) -> list[Known]:
+    """Add what the memory says of answers: to the exchange, and to every report on it from then on."""
+    found = iter(memory.recycled([report for _, report in known if report.completed]))
+    reports = []
+    for entry, report in known:
+        new = next(found) if report.completed else 0
+        entry.kinds |= new
+        entry.told |= new
+        remembered = entry.kinds & (Kind.RECYCLED | Kind.RECYCLED_SOFTLY)  # of its other kinds some may be newer
+        reports.append(report._replace(kinds=report.kinds | remembered, fresh=report.fresh | new))
+    return reports
 
 
 def _numbers(scores: SideScores) -> Iterator[Numbers]:
