@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.blocks import spans
-from detectors.collapse import SAME_PROMPT, Pairs, excess, narrowing
-from detectors.folds import split
-from detectors.kmeans import ROWS_A_PROTOTYPE, assign, spherical_kmeans
+from detectors.collapse import SAME_PROMPT
+from detectors.collapse_parts_fit import Crossed, cross_fit, fit_parts
+from detectors.echo import DECILES, EchoRows
+from detectors.kmeans import spherical_kmeans
 from detectors.near import Whole, unlike
-from detectors.pair_reference import DECILES, SIGNS, VERBATIM, EchoRows, Flags, Floats, PairReference, Usual
+from detectors.pair_measures import Pairs, excess, narrowing
+from detectors.pair_reference import SIGNS, VERBATIM, Flags, Floats, PairReference, Usual
 from detectors.recycled import Recycled
 
 SIZES = (256, 512, 1024)
@@ -22,14 +24,10 @@ CELLS = 64
 """Coarse cells of prompts."""
 
 FEWEST_A_CELL = 16
-MOST_PROTOTYPES = 512
 PSEUDO_PAIRS = 20.0
 """Pairs at the overall value that each cell's is shrunk by."""
 
-RARE_MASS = 0.2
 ECHO_SHARE = 0.05
-FOLDS = 5
-
 MOST_PAIRS = 10_000
 """Pairs looked at, and training responses kept to find echoes among: 384 bytes each."""
 
@@ -79,11 +77,11 @@ def fit_pairs(
     n_cells = max(1, min(CELLS, len(units[0]) // FEWEST_A_CELL))
     prompt_cells = Whole.of(spherical_kmeans(units[0], n_cells, rng))
     cell = prompts.cosines(prompt_cells).argmax(axis=1)
-    crossed = _crossed(units, pairs.groups, rng)
+    crossed = cross_fit(units, pairs.groups, rng)
     edges, limits = _limits(crossed, pairs.hashes > 0)
     signs = _signs(pairs, crossed, edges, limits)
     seen = Pairs(prompts, responses, cell, signs)
-    fine, response_cells, rare, echo = _parts(*units, rng)
+    fine, response_cells, rare, echo = fit_parts(*units, rng)
     echo = EchoRows(echo.rows, echo.starts, edges, limits, np.unique(hashes[hashes > 0]))
     expected, counts = _expected(cell, signs, n_cells)
     even = np.ones(len(SIGNS))
@@ -92,21 +90,6 @@ def fit_pairs(
         _alike(units[1], cell, n_cells), len(cell), (),
     )  # fmt: skip
     return _with_windows(found, seen, fitting, rng)
-
-
-class _Crossed(NamedTuple):
-    """What fits without them say of m pairs: distance of the prompt, nearest cosine of the response, rare or not."""
-
-    distance: npt.NDArray[np.float32]
-    nearest: npt.NDArray[np.float32]
-    tail: Flags
-
-
-class _Parts(NamedTuple):
-    prompts: Whole
-    response_cells: Whole
-    rare: Flags
-    echo: EchoRows
 
 
 def _different(prompts: Whole) -> npt.NDArray[np.intp]:
@@ -119,44 +102,7 @@ def _different(prompts: Whole) -> npt.NDArray[np.intp]:
     return np.concatenate(found)
 
 
-def _parts(prompts: npt.NDArray[np.float32], responses: npt.NDArray[np.float32], rng: np.random.Generator) -> _Parts:
-    """Fit prototypes of either side on unit rows (m, d), and sort the responses into their cells."""
-    n_cells = max(1, min(MOST_PROTOTYPES, len(prompts) // ROWS_A_PROTOTYPE))
-    fine = Whole.of(spherical_kmeans(prompts, n_cells, rng))
-    response_cells = Whole.of(spherical_kmeans(responses, n_cells, rng))
-    cell = assign(responses, response_cells.unit()).nearest
-    counts = np.bincount(cell, minlength=n_cells)
-    order = np.argsort(counts, kind="stable")
-    rare = np.zeros(n_cells, dtype=np.bool_)
-    rare[order[np.cumsum(counts[order]) <= RARE_MASS * len(cell)]] = True
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    rows = Whole.of(responses).rows[np.argsort(cell, kind="stable")]
-    nothing = np.zeros(0, np.float32)
-    return _Parts(fine, response_cells, rare, EchoRows(rows, starts, nothing, nothing, np.zeros(0, np.uint64)))
-
-
-def _crossed(
-    units: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
-    groups: npt.NDArray[np.int64],
-    rng: np.random.Generator,
-) -> _Crossed:
-    fold = split(np.unique(groups, return_inverse=True)[1].astype(np.int32), FOLDS, rng)
-    m = len(fold)
-    found = _Crossed(np.zeros(m, np.float32), np.zeros(m, np.float32), np.zeros(m, np.bool_))
-    for k in range(FOLDS):
-        mine = fold == k
-        if not mine.any() or mine.all():
-            continue
-        parts = _parts(units[0][~mine], units[1][~mine], rng)
-        prompts, responses = (Whole.of(rows[mine]) for rows in units)
-        cell = responses.cosines(parts.response_cells).argmax(axis=1)
-        found.distance[mine] = 1 - prompts.cosines(parts.prompts).max(axis=1)
-        found.nearest[mine] = parts.echo.nearest(responses, cell)
-        found.tail[mine] = parts.rare[cell]
-    return found
-
-
-def _limits(crossed: _Crossed, told: Flags) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def _limits(crossed: Crossed, told: Flags) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return the deciles of the prompts' distance, and in each the distance that 5 % of responses keep."""
     edges = np.quantile(crossed.distance, np.arange(1, DECILES) / DECILES).astype(np.float32)
     decile = np.searchsorted(edges, crossed.distance)
@@ -169,7 +115,7 @@ def _limits(crossed: _Crossed, told: Flags) -> tuple[npt.NDArray[np.float32], np
 
 
 def _signs(
-    pairs: TrainingPairs, crossed: _Crossed, edges: npt.NDArray[np.float32], limits: npt.NDArray[np.float32]
+    pairs: TrainingPairs, crossed: Crossed, edges: npt.NDArray[np.float32], limits: npt.NDArray[np.float32]
 ) -> Flags:
     told = pairs.hashes > 0
     echo = told & (1 - crossed.nearest < limits[np.searchsorted(edges, crossed.distance)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from detectors.echo import DECILES, EchoRows
 from detectors.near import Whole
 
 Floats = npt.NDArray[np.float64]
@@ -20,8 +20,6 @@ SIGNS = ("tail", "echo", "verbatim", "recycled")
 
 VERBATIM = np.float32(0.97)
 """An answer of larger cosine to a training response repeats it."""
-
-DECILES = 10
 
 
 class Seen(NamedTuple):
@@ -43,54 +41,6 @@ class Seen(NamedTuple):
     tail: Flags
     echo: Flags
     verbatim: Flags
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EchoRows:
-    """Training responses to look for an echo among, those of one response cell together.
-
-    Attributes
-    ----------
-    rows : ndarray of int8, shape (m, d)
-    starts : ndarray of int32, shape (C + 1,)
-        Where each cell's rows begin, and m.
-    edges : ndarray of float32, shape (9,)
-        Deciles of the distance of fresh prompts to the nearest training prototype.
-    limits : ndarray of float32, shape (10,)
-        In each decile, the distance that 5 % of fresh answers keep to the nearest of the rows in their cell.
-    hashes : ndarray of uint64, shape (h,)
-        Of the words of training responses, ascending.
-    """
-
-    rows: npt.NDArray[np.int8]
-    starts: npt.NDArray[np.int32]
-    edges: npt.NDArray[np.float32]
-    limits: npt.NDArray[np.float32]
-    hashes: npt.NDArray[np.uint64]
-
-    def nearest(self, responses: Whole, cells: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
-        """Return the largest cosine of each answer (n, d) to a training response of its cell; −1 where it has none.
-
-        Only the answer's own cell is searched: an answer close enough to a training response to echo it nearly always
-        lies in the same one, and the limits were found by the same search.
-        """
-        found = np.full(len(cells), -1, dtype=np.float32)
-        order = np.argsort(cells, kind="stable")
-        bounds = np.flatnonzero(np.diff(cells[order], prepend=-1, append=-1))
-        for first, last in itertools.pairwise(bounds):
-            members = order[first:last]
-            start, end = self.starts[cells[members[0]]], self.starts[cells[members[0]] + 1]
-            if end > start:
-                found[members] = responses.take(members).cosines(Whole.from_rows(self.rows[start:end])).max(axis=1)
-        return found
-
-    def has(self, hashes: npt.NDArray[np.uint64]) -> Flags:
-        """Say which hashes (n,) are those of training responses; 0 is none."""
-        if not len(self.hashes):
-            return np.zeros(len(hashes), dtype=np.bool_)
-        place = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
-        known: Flags = self.hashes[place] == hashes
-        return known & (hashes > 0)
 
 
 class Usual(NamedTuple):
