@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -136,6 +136,10 @@ class Batch(NamedTuple):
     end: bool = False
 
 
+StateReducer = Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
+"""Makes something of the states (t, d) of the t word pieces of one chunk, special ones left out. Any thread may ask."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """m chunks of n texts, embedded.
@@ -151,9 +155,12 @@ class Encoded:
         but white space, or no known token) owns no chunk.
     truncated : ndarray of bool, shape (n,)
         Whether part of the text was left out.
+    reduced : sequence of ndarray, length m, or None
+        What the reducer made of each chunk's states, where one was given: the states themselves are never kept.
     """
 
     layers: npt.NDArray[np.float32]
     tokens: npt.NDArray[np.int32]
     owner: npt.NDArray[np.int32]
     truncated: npt.NDArray[np.bool_]
+    reduced: Sequence[npt.NDArray[Any]] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from agent.records import Batch, Encoded, Partition
+    from agent.records import Batch, Encoded, Partition, StateReducer
 
 
 class PartitionListener(Protocol):
@@ -61,5 +61,8 @@ class Embedder(Protocol):
     def canary_deviation(self) -> float | None:
         """Largest 1 − cosine of the profile's canary texts to their recorded vectors; None without any."""
 
-    def encode(self, texts: Sequence[str], max_chunks: int) -> Encoded:
-        """Embed each text in at most so many chunks; what lies behind them is left out and said in `truncated`."""
+    def encode(self, texts: Sequence[str], max_chunks: int, reduce: StateReducer | None = None) -> Encoded:
+        """Embed each text in at most so many chunks; what lies behind them is left out and said in `truncated`.
+
+        `reduce` is shown the states of each chunk's word pieces, and what it returns is kept.
+        """

@@ -16,7 +16,8 @@ from agent.assembly import build_pipeline
 from agent.board import Board
 from agent.checkpoint import CheckpointError, CheckpointStore
 from agent.durable import keep_apart
-from agent.embedding.runtime import CanaryError, EmbedderError
+from agent.embedding.runtime import CanaryError
+from agent.embedding.session import EmbedderError
 from agent.intake import Clocks
 from agent.logs import set_up_logging
 from agent.pager import SECONDS_A_DAY

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from agent.records import Batch, Encoded, Partition, Positions, Record
+from agent.records import Batch, Encoded, Partition, Positions, Record, StateReducer
 
 
 class FakeEmbedder:
@@ -21,7 +21,8 @@ class FakeEmbedder:
     def __init__(self, before: Callable[[str], None] = lambda _text: None) -> None:
         self._before = before
 
-    def encode(self, texts: Sequence[str], max_chunks: int) -> Encoded:
+    def encode(self, texts: Sequence[str], max_chunks: int, reduce: StateReducer | None = None) -> Encoded:
+        assert reduce is None, "it has no states of word pieces"
         rows, owner, tokens = [], [], []
         for i, text in enumerate(texts):
             self._before(text)

@@ -41,21 +41,25 @@ def letters_tokenizer() -> Tokenizer:
 
 
 def letters_graph(vocabulary: int, dim: int, layers: int, seed: int) -> onnx.ModelProto:
-    """Per layer the mean of random vectors of the word pieces, normalised."""
+    """Per layer the mean of random vectors of the word pieces, normalised; the second layer's also as they are."""
     rng = np.random.default_rng(seed)
     tables = rng.standard_normal((vocabulary, layers, dim)).astype(np.float32)
     nodes = [
-        helper.make_node("Gather", ["table", "ids"], ["states"]),
-        helper.make_node("ReduceMean", ["states", "axis_tokens"], ["pooled"], keepdims=0),
+        helper.make_node("Gather", ["table", "ids"], ["all_states"]),
+        helper.make_node("ReduceMean", ["all_states", "axis_tokens"], ["pooled"], keepdims=0),
         helper.make_node("ReduceL2", ["pooled", "axis_dim"], ["length"], keepdims=1),
         helper.make_node("Div", ["pooled", "length"], ["layers"]),
+        helper.make_node("Gather", ["all_states", "second"], ["states"], axis=2),
     ]
-    constants = {"table": tables, "axis_tokens": np.array([1]), "axis_dim": np.array([2])}
+    constants = {"table": tables, "axis_tokens": np.array([1]), "axis_dim": np.array([2]), "second": np.array(1)}
     graph = helper.make_graph(
         nodes,
         "letters",
         [helper.make_tensor_value_info("ids", TensorProto.INT64, [1, "tokens"])],
-        [helper.make_tensor_value_info("layers", TensorProto.FLOAT, [1, layers, dim])],
+        [
+            helper.make_tensor_value_info("layers", TensorProto.FLOAT, [1, layers, dim]),
+            helper.make_tensor_value_info("states", TensorProto.FLOAT, [1, "tokens", dim]),
+        ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)

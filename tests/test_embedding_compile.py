@@ -121,3 +121,11 @@ def test_the_runtime_alone_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     heavy = {"torch", "sentence_transformers", "transformers", "sklearn", "scipy", "onnx", "pyarrow"}
     assert not heavy & set(done.stdout.split())
+
+
+def test_states_of_word_pieces_are_those_that_the_inner_layer_pools(tiny):
+    session = OnnxEmbedder(tiny.onnx, tiny.tokenizer, tiny.spec, threads=1)._session
+    layers, states = session.run(["layers", "states"], {"ids": np.array([[2, 40, 41, 42, 3]])})
+    pooled = states[0].mean(axis=0)
+    assert states.shape == (1, 5, 32)
+    np.testing.assert_allclose(layers[0, -2], pooled / np.linalg.norm(pooled), atol=1e-5)

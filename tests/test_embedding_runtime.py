@@ -8,7 +8,8 @@ import onnx
 import pytest
 
 from agent.embedding import runtime
-from agent.embedding.runtime import CanaryError, EmbedderError, OnnxEmbedder
+from agent.embedding.runtime import CanaryError, OnnxEmbedder
+from agent.embedding.session import EmbedderError
 from tests.models import letters_embedder, letters_parts
 
 TEXTS = ["how do i reset my password", "Where is my parcel?", "", "   \n\t", "世界 👍", "x" * 300, "why " * 500]
@@ -142,3 +143,42 @@ def test_a_description_of_another_model_is_refused():
     parts, other = letters_parts(), letters_parts(dim=8)
     with pytest.raises(EmbedderError, match="does not fit its description"):
         OnnxEmbedder(parts.onnx, parts.tokenizer, other.spec, threads=1)
+
+
+def test_states_are_shown_to_the_reducer_chunk_by_chunk_without_special_pieces(embedder):
+    together = embedder.encode(TEXTS, 3, lambda states: states)
+    assert [len(states) for states in together.reduced] == (together.tokens - 2).tolist()
+    for index, text in enumerate(TEXTS):
+        alone = embedder.encode([text], 3, lambda states: states).reduced
+        mine = [states for states, owner in zip(together.reduced, together.owner, strict=True) if owner == index]
+        assert [states.tobytes() for states in alone] == [states.tobytes() for states in mine]
+    assert embedder.encode(["", "  "], 3, lambda states: states).reduced == []
+
+
+def test_nobody_asks_for_states_where_there_is_no_reducer(embedder, monkeypatch):
+    asked = []
+
+    class Session:
+        def run(self, names, feed):
+            asked.append(names)
+            return real.run(names, feed)
+
+    real = embedder._session
+    monkeypatch.setattr(embedder, "_session", Session())
+    bare, with_states = embedder.encode(["a parcel"], 1), embedder.encode(["a parcel"], 1, len_of)
+    assert asked == [["layers"], ["layers", "states"]]
+    assert bare.reduced is None
+    assert bare.layers.tobytes() == with_states.layers.tobytes()
+
+
+def len_of(states):
+    return np.array(len(states))
+
+
+def test_a_graph_from_before_there_were_states_goes_on_working():
+    model = onnx.load_from_string(letters_parts().onnx)
+    del model.graph.output[1]
+    old = OnnxEmbedder(model.SerializeToString(), *letters_parts()[1:], threads=1)
+    assert old.encode(["a parcel"], 1).layers.tobytes() == letters_embedder().encode(["a parcel"], 1).layers.tobytes()
+    with pytest.raises(EmbedderError, match="no states of word pieces: fit the profile anew"):
+        old.encode(["a parcel"], 1, len_of)

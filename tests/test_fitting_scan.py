@@ -64,7 +64,7 @@ def test_the_corpus_is_what_the_embedder_gives_each_text(count: int, tmp_path) -
 
 def test_texts_with_nothing_to_embed_are_left_out_and_counted(tmp_path) -> None:
     class Picky(FakeEmbedder):
-        def encode(self, texts, max_chunks):
+        def encode(self, texts, max_chunks, reduce=None):
             return super().encode(["" if "skip" in text else text for text in texts], max_chunks)
 
     data = [Row(f"prompt {i} {'skip' if i % 3 == 0 else ''}", None, None, False) for i in range(100)]

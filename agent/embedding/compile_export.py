@@ -19,7 +19,11 @@ QUANTISATION = "dynamic-int8-per-channel"
 
 
 class _Tapped(torch.nn.Module):
-    """Word pieces of one unpadded chunk → unit vectors of the tapped layers, the last pooled as the model pools."""
+    """Word pieces of one unpadded chunk → unit vectors of the tapped layers, the last pooled as the model pools.
+
+    And the states of its word pieces at the deepest inner tap, as they are: they are computed anyway, so that this
+    output costs nothing where nobody fetches it.
+    """
 
     def __init__(self, transformer: torch.nn.Module, taps: tuple[int, ...], pooling: str) -> None:
         super().__init__()
@@ -27,18 +31,19 @@ class _Tapped(torch.nn.Module):
         self.taps = taps
         self.pooling = pooling
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+    def forward(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         states = self.transformer(
             input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, return_dict=True
         )
         last = states.last_hidden_state
         ends = {"mean": last.mean(1), "cls": last[:, 0], "last_token": last[:, -1]}
         pooled = [states.hidden_states[tap].mean(1) for tap in self.taps[:-1]] + [ends[self.pooling]]
-        return torch.stack([torch.nn.functional.normalize(layer, dim=-1) for layer in pooled], dim=1)
+        layers = torch.stack([torch.nn.functional.normalize(layer, dim=-1) for layer in pooled], dim=1)
+        return layers, states.hidden_states[self.taps[max(0, len(self.taps) - 2)]]
 
 
 def export(transformer: torch.nn.Module, taps: tuple[int, ...], pooling: str, longest: int) -> bytes:
-    """Return the fp32 graph: `ids` (1, tokens) int64 → `layers` (1, L, d) float32.
+    """Return the fp32 graph: `ids` (1, t) int64 → `layers` (1, L, d) and `states` (1, t, d) float32.
 
     There is no mask, because production never pads: one chunk a run.
 
@@ -59,7 +64,8 @@ def export(transformer: torch.nn.Module, taps: tuple[int, ...], pooling: str, lo
         path = Path(folder) / "model.onnx"
         torch.onnx.export(
             module, (example,), path, dynamo=True, external_data=False, opset_version=OPSET, verbose=False,
-            dynamic_shapes=({1: Dim("tokens", min=2, max=longest)},), input_names=["ids"], output_names=["layers"],
+            dynamic_shapes=({1: Dim("tokens", min=2, max=longest)},), input_names=["ids"],
+            output_names=["layers", "states"],
         )  # fmt: skip
         return _stripped(onnx.load(path))
 

@@ -1,4 +1,4 @@
-"""Text to vectors in production: onnxruntime and tokenizers, nothing else. The only door to both at run time."""
+"""Text to vectors in production, with onnxruntime and tokenizers and nothing else."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
-from tokenizers import Tokenizer
 
 from agent.embedding.chunks import Cut, cut
 from agent.embedding.cpu_limit import cpu_limit
-from agent.embedding.onnx_scan import has_external_data
+from agent.embedding.session import EmbedderError, load_session, load_tokenizer
 from agent.embedding.spec import EmbedderSpec
-from agent.records import Encoded
+from agent.records import Encoded, StateReducer
 
 CANARY_TOLERANCE = 1e-3
 """Cosine distance of a canary text from its recorded vector above which this machine computes noticeably otherwise."""
@@ -26,16 +24,17 @@ CANARY_LIMIT = 0.02
 """The same distance above which the calibration no longer means anything, and the embedder refuses to start."""
 
 
-class EmbedderError(ValueError):
-    """The two files cannot be run as an embedder."""
-
-
 class CanaryError(EmbedderError):
     """The machine's vectors differ from those the profile was calibrated with."""
 
 
+class _Chunk(NamedTuple):
+    layers: npt.NDArray[np.float32]
+    reduced: npt.NDArray[Any] | None
+
+
 class _One(NamedTuple):
-    layers: list[npt.NDArray[np.float32]]
+    chunks: list[_Chunk]
     tokens: list[int]
     truncated: bool
 
@@ -50,8 +49,8 @@ class OnnxEmbedder:
     Parameters
     ----------
     model, tokenizer : bytes
-        An ONNX graph that takes `ids` (1, tokens) int64 and returns `layers` (1, L, d) float32, and the content of a
-        `tokenizer.json`.
+        An ONNX graph that takes `ids` (1, t) int64 and returns `layers` (1, L, d) float32 and, in profiles that are new
+        enough, the `states` (1, t, d) of the word pieces; and the content of a `tokenizer.json`.
     spec : EmbedderSpec
         What both are.
     threads : int, optional
@@ -74,8 +73,9 @@ class OnnxEmbedder:
     def __init__(self, model: bytes, tokenizer: bytes, spec: EmbedderSpec, *, threads: int | None = None) -> None:
         self._spec = spec
         self._fingerprint = fingerprint(model, tokenizer, spec)
-        self._tokenizer = _load_tokenizer(tokenizer)
-        self._session = _load_session(model)
+        self._tokenizer = load_tokenizer(tokenizer)
+        self._session = load_session(model)
+        self._gives_states = any(output.name == "states" for output in self._session.get_outputs())
         self._pool: ThreadPoolExecutor | None = None
         workers = cpu_limit() if threads is None else threads
         if workers > 1:
@@ -97,7 +97,7 @@ class OnnxEmbedder:
         """Layers a chunk gets vectors of, the last included."""
         return self._spec.n_layers
 
-    def encode(self, texts: Sequence[str], max_chunks: int) -> Encoded:
+    def encode(self, texts: Sequence[str], max_chunks: int, reduce: StateReducer | None = None) -> Encoded:
         """Embed texts.
 
         Parameters
@@ -106,20 +106,30 @@ class OnnxEmbedder:
             Any length, any characters: lone surrogates count as unknown ones.
         max_chunks : int
             Chunks of one text at most; a longer text is sampled evenly and counted as truncated.
+        reduce : callable, optional
+            Shown the states of each chunk's word pieces as soon as there are any.
 
         Returns
         -------
         Encoded
             A text without a known word piece owns no chunk.
+
+        Raises
+        ------
+        EmbedderError
+            There is something to reduce, and the graph gives no states.
         """
-        ones = list(self._map(lambda text: self._encode_one(text, max_chunks), texts))
-        layers = [row for one in ones for row in one.layers]
-        shape = (len(layers), self._spec.n_layers, self._spec.dim)
+        if reduce is not None and not self._gives_states:
+            raise EmbedderError("the graph gives no states of word pieces: fit the profile anew")
+        ones = list(self._map(lambda text: self._encode_one(text, max_chunks, reduce), texts))
+        chunks = [chunk for one in ones for chunk in one.chunks]
+        shape = (len(chunks), self._spec.n_layers, self._spec.dim)
         return Encoded(
-            layers=np.array(layers, dtype=np.float32).reshape(shape),
+            layers=np.array([chunk.layers for chunk in chunks], dtype=np.float32).reshape(shape),
             tokens=np.array([count for one in ones for count in one.tokens], dtype=np.int32),
             owner=np.repeat(np.arange(len(ones), dtype=np.int32), [len(one.tokens) for one in ones]),
             truncated=np.array([one.truncated for one in ones], dtype=np.bool_),
+            reduced=[chunk.reduced for chunk in chunks if chunk.reduced is not None] if reduce else None,
         )
 
     def close(self) -> None:
@@ -130,19 +140,22 @@ class OnnxEmbedder:
     def _map(self, function: Callable[[str], _One], texts: Sequence[str]) -> Iterable[_One]:
         return map(function, texts) if self._pool is None else self._pool.map(function, texts)
 
-    def _encode_one(self, text: str, max_chunks: int) -> _One:
+    def _encode_one(self, text: str, max_chunks: int, reduce: StateReducer | None) -> _One:
         chunks, truncated = self._cut(text, max_chunks)
-        return _One([self._run(ids) for ids in chunks], [len(ids) for ids in chunks], truncated)
+        return _One([self._run(ids, reduce) for ids in chunks], [len(ids) for ids in chunks], truncated)
 
     def _cut(self, text: str, max_chunks: int) -> Cut:
         return cut(
             text, self._spec, max_chunks, lambda part: self._tokenizer.encode(part, add_special_tokens=False).ids
         )
 
-    def _run(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
-        (layers,) = self._session.run(["layers"], {"ids": np.array([ids], dtype=np.int64)})
-        vectors: npt.NDArray[np.float32] = layers[0]
-        return vectors
+    def _run(self, ids: Sequence[int], reduce: StateReducer | None) -> _Chunk:
+        feed = {"ids": np.array([ids], dtype=np.int64)}
+        if reduce is None:
+            return _Chunk(self._session.run(["layers"], feed)[0][0], None)
+        layers, states = self._session.run(["layers", "states"], feed)
+        spec = self._spec
+        return _Chunk(layers[0], reduce(states[0, len(spec.prefix_ids) : len(ids) - len(spec.suffix_ids)]))
 
     def _checked_canaries(self) -> float | None:
         if not self._spec.canary_texts:
@@ -163,33 +176,3 @@ def fingerprint(model: bytes, tokenizer: bytes, spec: EmbedderSpec) -> str:
     """Return the SHA-256 (hex) that names this embedder."""
     parts = [model, tokenizer, json.dumps(spec.to_dict(), sort_keys=True).encode()]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
-
-
-def _load_tokenizer(tokenizer: bytes) -> Tokenizer:
-    try:
-        loaded = Tokenizer.from_str(tokenizer.decode("utf-8"))
-    except Exception as error:  # tokenizers raises bare Exception
-        raise EmbedderError(f"the tokenizer cannot be loaded: {error}") from error
-    loaded.no_padding()
-    loaded.no_truncation()
-    return loaded
-
-
-def _load_session(model: bytes) -> onnxruntime.InferenceSession:
-    try:
-        external = has_external_data(model)
-    except ValueError as error:
-        raise EmbedderError(f"the graph cannot be loaded: {error}") from error
-    if external:
-        raise EmbedderError("the graph keeps a part of its weights outside the file")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = False  # both keep memory of the longest text seen
-    options.log_severity_level = 3  # errors only: its warnings speak of graph details
-    try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exceptions share no public base
-        raise EmbedderError(f"the graph cannot be loaded: {error}") from error
-    # The session keeps the file's bytes, a tenth of the agent's memory, to make itself anew for other providers: never.
-    session._model_bytes = None  # noqa: SLF001
-    return session
