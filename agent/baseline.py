@@ -112,9 +112,10 @@ class _Recorder:
         self._waiting = 0
 
     def update(self, times: npt.NDArray[np.float64], scores: SideScores, _tally: Tally) -> None:
-        self._parts.append(np.stack([times, scores.p_value]))
-        self._drawn.append((self._rng.random(len(times)), scores.vector))
-        self._waiting += len(times)
+        blocks = scores.blocks()  # as the pager and the warnings will see them
+        self._parts.append(np.stack([times, scores.p_value])[:, blocks])
+        self._drawn.append((self._rng.random(len(blocks)), scores.vector[blocks]))
+        self._waiting += len(blocks)
         if self._waiting >= 2 * SAMPLE:
             self._draw()
 

@@ -67,12 +67,12 @@ class MixWatch:
         self._seen = np.array([0.0, np.nan])  # texts, and the event time of the one that made it warn
 
     def update(self, times: npt.NDArray[np.float64], scores: SideScores, _tally: Tally) -> None:
-        """Take in the texts' vectors."""
-        warned = self._change.alarm
-        self._change.update(scores.vector.astype(np.float32))
+        """Take in the vectors of the texts that begin a block of their session: bursts are no change."""
+        warned, blocks = self._change.alarm, scores.blocks()
+        self._change.update(scores.vector[blocks].astype(np.float32))
         if (at := self._change.alarm_message) and not warned:
-            self._seen[1] = times[at - 1 - int(self._seen[0])]
-        self._seen[0] += len(times)
+            self._seen[1] = times[blocks[at - 1 - int(self._seen[0])]]
+        self._seen[0] += len(blocks)
 
     def measure(self) -> Measured:
         """Return the change over each window that is full, and whether it warns."""
@@ -100,8 +100,8 @@ class DiversityWatch:
         self._window = DiversityWindow(baseline)
 
     def update(self, _times: npt.NDArray[np.float64], scores: SideScores, _tally: Tally) -> None:
-        """Take in the texts' vectors."""
-        self._window.update(scores.vector.astype(np.float32))
+        """Take in the vectors of the texts that begin a block of their session: those of one are alike."""
+        self._window.update(scores.vector[scores.blocks()].astype(np.float32))
 
     def measure(self) -> Measured:
         """Return what the last full window says."""
@@ -124,8 +124,9 @@ class CoverageWatch:
         self._coverage = coverage
 
     def update(self, _times: npt.NDArray[np.float64], scores: SideScores, _tally: Tally) -> None:
-        """Take in the cells of the texts on the map."""
-        self._coverage.update(scores.cell[scores.p_value > ON_MAP])
+        """Take in the cells of the texts on the map; of a session's block only the first counts as one."""
+        on_map = scores.at(scores.p_value > ON_MAP)
+        self._coverage.update(on_map.cell, on_map.begins)
 
     def measure(self) -> Measured:
         """Return coverage by horizon, and what was lost."""

@@ -112,6 +112,16 @@ def digest(text: str | None) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") or 1
 
 
+def session_of(exchange: Exchange | None) -> int:
+    """Hash the session, else the trace, that an exchange is a part of to 63 bits; −1 stands for none.
+
+    >>> session_of(Exchange(prompt="Hi")), session_of(Exchange(session="s")) == session_of(Exchange(trace_id="s"))
+    (-1, True)
+    """
+    name = None if exchange is None else exchange.session or exchange.trace_id
+    return -1 if name is None else digest(name) >> 1
+
+
 def carried(exchange: Exchange) -> int:
     """Say which halves a message carries; an error in the response's place is a response."""
     response = exchange.response is not None or (exchange.prompt is None and exchange.error is not None)

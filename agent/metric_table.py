@@ -32,6 +32,14 @@ METRICS = (
         "embed), absent (not in the message, and none joined), off (no reference, or switched off).",
         ("side", "status"),
     ),
+    Metric(
+        "offmap_session_blocks",
+        "counter",
+        "Texts scored that begin a session, or a block of 64 of a long one, or have no session: what the pager bets on "
+        "and the changes on the map are measured with, since texts of a burst depend on each other. Far below the "
+        "texts scored: sessions are long, or what is taken for one is not (see payload.session_field).",
+        ("side",),
+    ),
     Metric("offmap_tokens", "counter", "Word pieces embedded.", ("side",)),
     Metric("offmap_truncated_texts", "counter", "Texts of which a part was left out, being too long.", ("side",)),
     Metric(

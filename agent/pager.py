@@ -83,8 +83,8 @@ class Pager:
         self._seen = np.array([0.0, np.inf, -np.inf])
 
     def update(self, times: npt.NDArray[np.float64], scores: SideScores, _tally: Tally) -> None:
-        """Bet on scored texts, in order."""
-        self._evidence.update(scores.p_value, times)
+        """Bet on scored texts, in order; of a session's block on the first only."""
+        self._evidence.update(scores.p_value, times, scores.begins)
         self._seen[0] += len(times)
         if np.isfinite(times).any():
             self._seen[1] = min(self._seen[1], np.nanmin(times))

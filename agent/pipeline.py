@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.exchange_watch import NOTHING, Watching
-from agent.join_entry import BITS, PROMPT
+from agent.join_entry import BITS, PROMPT, session_of
 from agent.join_known import Known
 from agent.join_state import from_arrays, to_arrays
 from agent.score_rows import ScoreRow, score_rows
@@ -178,7 +178,8 @@ class Pipeline:
         start = self.clocks.timer()
         encoded = self._embedder.encode([text or "" for text in texts], side.max_chunks)
         embedded = self.clocks.timer()
-        scores = side.score(encoded, texts)
+        sessions = np.array([session_of(item.exchange) for item in items], dtype=np.int64)
+        scores = side.tell_bursts(side.score(encoded, texts), sessions)
         times = np.array([np.nan if item.time is None else item.time for item in items])
         side.update(times, scores, self._tally)
         if name == "prompt" and self._slices is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from agent.payloads import DecodeOptions, FieldMap
@@ -18,11 +19,9 @@ if TYPE_CHECKING:
 
 def decode_options(payload: PayloadSettings, which: str) -> DecodeOptions:
     """Return how messages are read; `which` part of a conversation is the prompt where the settings do not say."""
-    fields = FieldMap(
-        payload.prompt_field, payload.response_field, payload.id_field, payload.time_field, payload.model_field
-    )
+    found = FieldMap(**{each.name: getattr(payload, f"{each.name}_field") for each in fields(FieldMap)})
     limits = (payload.max_message_bytes, payload.max_text_chars)
-    return DecodeOptions(fields, payload.prompt_part or which, *limits, payload.tags)
+    return DecodeOptions(found, payload.prompt_part or which, *limits, payload.tags)
 
 
 def kafka_options(settings: Settings) -> KafkaOptions:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from agent.watch import Measured, SideScores, Watcher, below
 from detectors.reference import text_tokens
+from detectors.sessions import RecentSessions
 from detectors.vectors import text_vectors
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Side:
         self._reference = reference
         self._watchers = watchers
         self._why = why
+        self._sessions = RecentSessions()
 
     def score(self, encoded: Encoded, texts: Sequence[str | None]) -> SideScores:
         """Score texts, embedded as `encoded`; a pure function of the texts."""
@@ -58,6 +60,12 @@ class Side:
         words = None if self._why is None else self._why.of(texts, p_values)
         return SideScores(scores.novelty, p_values, scores.cell, vectors, words)
 
+    def tell_bursts(self, scores: SideScores, sessions: npt.NDArray[np.int64]) -> SideScores:
+        """Say which of the texts, of these sessions (n,), −1 for none, begin a block of their session."""
+        begins = scores.cell >= 0
+        begins[begins] = self._sessions.begins(sessions[begins])
+        return scores._replace(begins=begins)
+
     def update(self, times: npt.NDArray[np.float64], scores: SideScores, tally: Tally) -> None:
         """Count what was scored. `times` are event times in seconds, shape (n,), NaN where unknown."""
         known = scores.cell >= 0
@@ -66,6 +74,7 @@ class Side:
         scored = scores.at(known)
         tally.observe("offmap_p_value", (self.name,), scored.p_value)
         tally.observe("offmap_novelty", (self.name,), scored.novelty)
+        tally.add("offmap_session_blocks", (self.name,), len(scored.blocks()))
         for watcher in self._watchers.values():
             watcher.update(times[known], scored, tally)
 
@@ -78,15 +87,18 @@ class Side:
         return found
 
     def get_state(self) -> State:
-        """Return the state of all watchers, as arrays."""
-        return {
+        """Return the sessions, and the state of all watchers, as arrays."""
+        watched = {
             f"{name}/{key}": array
             for name, watcher in self._watchers.items()
             for key, array in watcher.get_state().items()
         }
+        return {"sessions": self._sessions.get_state(), **watched}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on from `get_state`; a watcher that was not there before begins now."""
+        if (sessions := state.get("sessions")) is not None:  # a checkpoint from before they were told has none
+            self._sessions.set_state(sessions)
         for name, watcher in self._watchers.items():
             if part := below(state, f"{name}/"):
                 watcher.set_state(part)

@@ -21,6 +21,8 @@ class SideScores(NamedTuple):
 
     `vector`, shape (n, d), is each text's own: see `detectors.vectors.text_vectors`. `words`, where somebody asks for
     them, are tuples of each text's rare words (`agent.words.RareWords`): for reports, never for state or metrics.
+    `begins` says which texts begin a block of their session (`detectors.sessions`): what assumes that texts do not
+    depend on each other takes those only; None where all do.
     """
 
     novelty: Floats
@@ -28,11 +30,15 @@ class SideScores(NamedTuple):
     cell: npt.NDArray[np.int32]
     vector: npt.NDArray[np.float16]
     words: npt.NDArray[np.object_] | None = None
+    begins: npt.NDArray[np.bool_] | None = None
 
     def at(self, chosen: npt.NDArray[Any]) -> SideScores:
         """Return those of the texts at these indices, or where this mask is true."""
-        words = None if self.words is None else self.words[chosen]
-        return SideScores(self.novelty[chosen], self.p_value[chosen], self.cell[chosen], self.vector[chosen], words)
+        return SideScores(*(None if each is None else each[chosen] for each in self))  # type: ignore[arg-type]
+
+    def blocks(self) -> npt.NDArray[np.int64]:
+        """Return the indices of the texts that begin a block of their session."""
+        return np.arange(len(self.cell)) if self.begins is None else np.flatnonzero(self.begins)
 
 
 class Watcher(Protocol):

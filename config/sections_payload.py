@@ -58,6 +58,14 @@ class PayloadSettings(Section):
         ),
     )
     model_field: FieldPath | None = Field(default=None, description="The same for the name of the model that answered.")
+    session_field: FieldPath | None = Field(
+        default=None,
+        description=(
+            "The same for what messages of one conversation or user share: a burst of them then counts once for the "
+            "pager and for changes of the mix. Unset: where the shape has it (a session, a conversation, a user, else "
+            "a trace)."
+        ),
+    )
     prompt_part: Literal["last_user", "all_user", "all"] | None = Field(
         default=None,
         description=(

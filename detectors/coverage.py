@@ -87,15 +87,23 @@ class CellCoverage:
         self._horizons = np.array(horizons, dtype=np.int64)
         self._density = self._mass / np.square(self._mass).sum()
         self._n = 0
-        self._last = np.zeros(len(counts), dtype=np.int64)  # texts that had come at the last visit; 0: none
+        # texts that had come at the last visit, by one that counted and by any; 0: none
+        self._last = np.zeros((2, len(counts)), dtype=np.int64)
         self._forgetting = np.ones(len(horizons))
 
-    def update(self, cells: npt.NDArray[np.integer[Any]]) -> None:
-        """Take in the cells (n,) of texts on the map, in order (leave those with a small p-value out)."""
-        for step, cell in enumerate(cells.tolist(), start=self._n + 1):
-            self._last[cell] = step
-            self._forgetting += (self._density[cell] - self._forgetting) * (2 / (self._horizons + 1))
-        self._n += len(cells)
+    def update(self, cells: npt.NDArray[np.integer[Any]], counted: npt.NDArray[np.bool_] | None = None) -> None:
+        """Take in the cells (n,) of texts on the map, in order (leave those with a small p-value out).
+
+        Of a burst only one should be `counted` (see `detectors.sessions`): the rest visit few cells beside it, and
+        would make those not visited look lost. They keep the cells that they do visit from being called so.
+        """
+        counts = np.ones(len(cells), dtype=np.bool_) if counted is None else counted
+        for cell, count in zip(cells.tolist(), counts.tolist(), strict=True):
+            if count:
+                self._n += 1
+                self._last[0, cell] = self._n
+                self._forgetting += (self._density[cell] - self._forgetting) * (2 / (self._horizons + 1))
+            self._last[1, cell] = self._n
 
     def measure(self) -> list[Measurement]:
         """Return what is known so far; nothing before the first text."""
@@ -106,13 +114,13 @@ class CellCoverage:
         found.append(Measurement("lost_mass", float(self._mass[lost].sum()), self._n))
         found.append(Measurement("lost_cells", float(len(lost)), self._n))
         if len(lost):
-            chance = max(_mean_of_misses(self._counts, self._n - self._last, 0)[lost].min(), 1e-300)
+            chance = max(_mean_of_misses(self._counts, self._n - self._last[1], 0)[lost].min(), 1e-300)
             found.append(Measurement("lost_evidence", float(-np.log(chance)), self._n))
         return found
 
     def lost(self) -> Ints:
         """Return the cells that count as lost."""
-        return np.flatnonzero(self._n - self._last >= self._limits)
+        return np.flatnonzero(self._n - self._last[1] >= self._limits)
 
     def get_state(self) -> dict[str, npt.NDArray[Any]]:
         """Return all that `update` changes as arrays, and what they belong to."""
@@ -125,7 +133,7 @@ class CellCoverage:
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> bool:
         """Go on from `get_state`; False, and nothing changed, where that had other cells or horizons."""
-        if not np.array_equal(state["horizons"], self._horizons) or len(state["last"]) != len(self._last):
+        if not np.array_equal(state["horizons"], self._horizons) or state["last"].shape != self._last.shape:
             return False
         self._n, self._last, self._forgetting = int(state["n"]), state["last"].copy(), state["density"].copy()
         return True
@@ -133,7 +141,7 @@ class CellCoverage:
     def _over(self, i: int) -> list[Measurement]:
         horizon, field = int(self._horizons[i]), str(self._horizons[i])
         texts = min(self._n, horizon)
-        visited = self._last > self._n - texts
+        visited = self._last[0] > self._n - texts
         missed = unvisited_by_chance(self._counts, texts)
         values = {
             "cell_coverage": visited.mean(),

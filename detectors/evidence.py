@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from detectors.evidence_plan import EvidencePlan
 from detectors.measurement import Measurement
-from detectors.sessions import RecentSessions
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,7 +51,6 @@ class TailEvidence:
     def __init__(self, plan: EvidencePlan) -> None:
         self.plan = plan
         self._log_factors = np.log(plan.factors())
-        self._sessions = RecentSessions()
         self.acknowledge()
 
     def acknowledge(self) -> None:
@@ -82,9 +80,7 @@ class TailEvidence:
         """Messages that had come before the drift began, as estimated at the page; None without one."""
         return int(self._alarm[2]) if self.alarm else None
 
-    def update(
-        self, p_values: Floats, times: Floats | None = None, sessions: npt.NDArray[np.int64] | None = None
-    ) -> None:
+    def update(self, p_values: Floats, times: Floats | None = None, bets: npt.NDArray[np.bool_] | None = None) -> None:
         """Bet on each message in order; the result does not depend on how messages are cut into batches.
 
         Parameters
@@ -93,16 +89,16 @@ class TailEvidence:
             In (0, 1]; messages with NaN are left out.
         times : ndarray of float64, shape (n,), optional
             Event times in seconds; they date the alarm and the change.
-        sessions : ndarray of int64, shape (n,), optional
-            Equal for messages of one session, negative for those without. A session bets once, with its first message:
-            the rest depends on that one, so that bets on it would break the promise. They count as messages.
+        bets : ndarray of bool, shape (n,), optional
+            Which messages are betted on; all by default. Of a burst (see `detectors.sessions`) only one is: the rest
+            depends on that one, so that bets on it would break the promise. They count as messages.
         """
         known = ~np.isnan(p_values)
         if not known.any():
             return
         reached = (p_values[known, None] <= self.plan.levels).sum(axis=1)
-        if sessions is not None:
-            reached[self._sessions.repeated(sessions[known])] = -1  # the row of ones: no bet
+        if bets is not None:
+            reached[~bets[known]] = -1  # the row of ones: no bet
         self._bet(self._log_factors[reached], np.full(len(reached), np.nan) if times is None else times[known])
 
     def measure(self) -> list[Measurement]:
@@ -125,7 +121,6 @@ class TailEvidence:
             "bets": np.stack([self._sum, self._starts, self._low, *self._began]),
             "log_evidence": np.array(self._log_evidence),
             "alarm": self._alarm.copy(),
-            "sessions": self._sessions.get_state(),
         }
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> bool:
@@ -135,7 +130,6 @@ class TailEvidence:
         self._n, self._log_evidence = int(state["n"]), float(state["log_evidence"])
         self._sum, self._starts, self._low, *began = (row.copy() for row in state["bets"])
         self._began, self._alarm = np.stack(began), state["alarm"].copy()
-        self._sessions.set_state(state["sessions"])
         return True
 
     def _plan_key(self) -> Floats:

@@ -1,8 +1,6 @@
-"""Which sessions have been seen lately, so that each counts once."""
+"""Which texts begin a session, or a block of a long one: texts of a burst depend on each other and count once."""
 
 from __future__ import annotations
-
-from collections import deque
 
 import numpy as np
 import numpy.typing as npt
@@ -10,40 +8,37 @@ import numpy.typing as npt
 SESSIONS = 4096
 """Sessions remembered."""
 
+BLOCK = 64
+"""Texts of one session that count once: more would blind us where a producer gives all its traffic one session."""
+
 
 class RecentSessions:
-    """The last `SESSIONS` sessions.
+    """The last `SESSIONS` sessions, and how many texts each has brought.
 
     Examples
     --------
-    >>> RecentSessions().repeated(np.array([7, 8, 7, -1, -1])).tolist()
-    [False, False, True, False, False]
+    >>> RecentSessions().begins(np.array([7, 8, 7, -1, -1])).tolist()
+    [True, True, False, True, True]
     """
 
     def __init__(self) -> None:
-        self._order: deque[int] = deque()
-        self._seen: set[int] = set()
+        self._texts: dict[int, int] = {}
 
-    def repeated(self, sessions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Whether each message's session (n,) has been seen; negative ones are none and never have."""
-        return np.array([self._repeats(session) for session in sessions.tolist()], dtype=np.bool_)
+    def begins(self, sessions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Whether each text, of these sessions (n,), begins a block; one of none, a negative number, always does."""
+        return np.array([session < 0 or self._begins(session) for session in sessions.tolist()], dtype=np.bool_)
 
     def get_state(self) -> npt.NDArray[np.int64]:
-        """Return the sessions in order of their first message."""
-        return np.array(self._order, dtype=np.int64)
+        """Return the sessions in order of their first text, and their texts: shape (k, 2)."""
+        return np.array(list(self._texts.items()), dtype=np.int64).reshape(-1, 2)
 
     def set_state(self, state: npt.NDArray[np.int64]) -> None:
         """Go on from `get_state`."""
-        self._order = deque(state.tolist())
-        self._seen = set(self._order)
+        self._texts = dict(state.tolist())
 
-    def _repeats(self, session: int) -> bool:
-        if session < 0:
-            return False
-        if session in self._seen:
-            return True
-        self._seen.add(session)
-        self._order.append(session)
-        if len(self._order) > SESSIONS:
-            self._seen.discard(self._order.popleft())
-        return False
+    def _begins(self, session: int) -> bool:
+        before = self._texts.get(session, 0)
+        self._texts[session] = before + 1
+        if len(self._texts) > SESSIONS:
+            del self._texts[next(iter(self._texts))]
+        return before % BLOCK == 0

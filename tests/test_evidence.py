@@ -6,7 +6,6 @@ from detectors.evidence_accepted import accepted_traffic, held_out, tolerate, up
 from detectors.evidence_fit import calibrated, guaranteed
 from detectors.evidence_plan import EvidencePlan
 from detectors.evidence_simulation import draw_rates, run_lengths
-from detectors.sessions import SESSIONS
 
 PLAN = guaranteed(held_out([3000]), 5000)
 
@@ -43,12 +42,12 @@ def test_batches_do_not_matter_to_the_bit():
 
 def test_goes_on_from_its_state():
     rng = np.random.default_rng(3)
-    p_values, sessions = rng.random(400) ** 2, rng.integers(-1, 50, size=400)
+    p_values, bets = rng.random(400) ** 2, rng.random(400) < 0.7
     straight, before, after = TailEvidence(PLAN), TailEvidence(PLAN), TailEvidence(PLAN)
-    straight.update(p_values, sessions=sessions)
-    before.update(p_values[:250], sessions=sessions[:250])
+    straight.update(p_values, bets=bets)
+    before.update(p_values[:250], bets=bets[:250])
     after.set_state(before.get_state())
-    after.update(p_values[250:], sessions=sessions[250:])
+    after.update(p_values[250:], bets=bets[250:])
     assert after.measure() == straight.measure()
 
 
@@ -89,18 +88,13 @@ def test_nothing_before_the_first_message_and_nothing_from_unscored_ones():
     assert pager.measure() == []
 
 
-def test_a_session_bets_once():
+def test_what_is_no_bet_counts_as_a_message_only():
     burst, alone = TailEvidence(PLAN), TailEvidence(PLAN)
-    burst.update(np.full(200, 0.001), sessions=np.full(200, 7))
+    burst.update(np.full(200, 0.001), bets=np.arange(200) == 0)
     assert not burst.alarm
-    alone.update(np.full(200, 0.001), sessions=np.full(200, -1))
+    assert burst.measure()[0].n_samples == 200
+    alone.update(np.full(200, 0.001), bets=np.ones(200, dtype=np.bool_))
     assert alone.alarm
-
-
-def test_sessions_remembered_are_bounded():
-    pager = TailEvidence(PLAN)
-    pager.update(np.ones(3 * SESSIONS), sessions=np.arange(3 * SESSIONS))
-    assert len(pager.get_state()["sessions"]) == SESSIONS
 
 
 def test_never_overflows():

@@ -130,17 +130,18 @@ def _named(outcome: Outcome, shape: str) -> Outcome:
 
 
 def _overruled(outcome: Outcome, document: dict[str, Any], options: DecodeOptions) -> Outcome:
-    """Let the config's word on id, time and model count more than the shape's own, and add the tags."""
+    """Let the config's word on id, time, model and session count more than the shape's own, and add the tags."""
     if isinstance(outcome, Rejected):
         return outcome
     paths = options.paths
-    fields = ("id", "time", "model")
-    identity, time, model = (paths[field](document) if field in paths else None for field in fields)
+    fields = ("id", "time", "model", "session")
+    identity, time, model, session = (paths[field](document) if field in paths else None for field in fields)
     overruled = outcome._replace(
         id=name(identity) or outcome.id,
         join_key=(name(identity) or outcome.join_key) if _is_half(outcome) else outcome.join_key,
         time=to_seconds(time) or outcome.time,
         model=name(model) or outcome.model,
+        session=name(session) or outcome.session,
         shape=outcome.shape or "plain",
     )
     return tagged(overruled, document, options.tag_paths)

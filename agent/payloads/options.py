@@ -21,6 +21,7 @@ class FieldMap:
     id: str | None = None
     time: str | None = None
     model: str | None = None
+    session: str | None = None
 
     def __post_init__(self) -> None:
         self.given()
