@@ -56,8 +56,9 @@ demo: install ## see it run: fit a profile, watch files of traffic, serve /metri
 demo-kafka: install ## the same through a real Kafka broker (needs a JDK and Maven)
 	$(BIN)/python -m demo.run_demo_kafka
 
-docs: install ## write the README's generated parts anew
+docs: install ## write the README's generated parts, the alerts and the dashboards anew
 	$(BIN)/python -m tests.readme
+	$(BIN)/python -m tests.monitoring
 
 bench: install ## every measure beside its reference; status 1 if any is short
 	$(BIN)/python -m benchmarks.run $(ARGS)

@@ -1,0 +1,103 @@
+"""The alerts on the traffic: each rests on a sequential test in the agent, none on novelty as such.
+
+Any agent's alarm is the service's. That keeps the promise of `pager.run_length` for the whole service, however many
+agents share its traffic and whatever depends on what: without drift the E of all agents together is expected to grow by
+one with each prompt that any of them scores, and an agent that reaches the threshold takes the sum there too; so by the
+first false page at least run_length prompts are expected to have been scored in all. (Their mean gets there later.)
+
+Alarms stay on until they are acknowledged. `max_over_time` carries them over a scrape gap and a restart.
+"""
+
+from tests.monitoring.alert import Alert
+
+WHERE = ("namespace", "job")
+SIDE = (*WHERE, "side", "reference")
+SLICE = (*WHERE, "slice", "reference")
+
+LOST = "0.01"
+"""Share of training that must have been lost anew to be worth a ticket; that it is lost, the sequential test says."""
+
+
+def latched(name: str, labels: tuple[str, ...], matchers: str = "") -> str:
+    """Whether any agent's alarm is on, or was in the last ten minutes."""
+    return f"max by ({', '.join(labels)}) (max_over_time({name}{matchers}[10m])) == 1"
+
+
+NOVELTY = Alert(
+    name="OffmapNovelty",
+    severity="page",
+    wait="0m",  # the sequential test has done the waiting
+    expr=latched("offmap_pager_alarm", SIDE),
+    labels=SIDE,
+    summary="More {side}s lie off the map than was accepted ({job})",
+    description=(
+        "Evidence that more {side}s of {job} lie outside the training data than was accepted (reference: {reference}): "
+        "it pages at {threshold:.1f} and is {evidence:.1f} now. The drift most likely began {began:humanizeDuration} "
+        "ago. One false page is expected in {days:.0f} days or more."
+    ),
+    numbers={
+        "threshold": "min by ({by}) (offmap_pager_threshold{same})",
+        "evidence": "max by ({by}) (offmap_pager_evidence{same})",
+        "began": "time() - min by ({by}) (offmap_pager_change_timestamp_seconds{same})",
+        "days": "1 / sum by ({by}) (1 / offmap_pager_run_length_days{same})",
+    },
+)
+
+SLICE_NOVELTY = Alert(
+    name="OffmapSliceNovelty",
+    severity="page",
+    wait="0m",
+    expr=latched("offmap_slice_pager_alarm", SLICE),
+    labels=SLICE,
+    summary="More prompts of {slice} lie off the map than was accepted ({job})",
+    description=(
+        "Evidence that more prompts of the slice {slice} of {job} lie outside the training data than was accepted of "
+        "all traffic (reference: {reference}): it pages at {threshold:.1f} and is {evidence:.1f} now. The drift most "
+        "likely began {began:humanizeDuration} ago."
+    ),
+    numbers={
+        "threshold": "min by ({by}) (offmap_slice_pager_threshold{same})",
+        "evidence": "max by ({by}) (offmap_slice_pager_evidence{same})",
+        "began": "time() - min by ({by}) (offmap_slice_pager_change_timestamp_seconds{same})",
+    },
+)
+
+MIX_CHANGED = Alert(
+    name="OffmapMixChanged",
+    severity="warning",
+    wait="0m",
+    # against training it would say what is true of nearly every service: only an accepted baseline is a norm
+    expr=latched("offmap_mix_changed", SIDE, '{reference="baseline"}'),
+    labels=SIDE,
+    summary="{side}s are mixed otherwise than in the accepted baseline ({job})",
+    description=(
+        "The mix of {side}s of {job} has left that of the accepted {reference}: it warns at 1 and is {change:.2f} now. "
+        "Other questions than before, not stranger ones. One false warning is expected in {texts:humanize} texts."
+    ),
+    numbers={
+        "change": "max by ({by}) (offmap_mix_change{same})",
+        "texts": "min by ({by}) (offmap_mix_run_length{same})",
+    },
+)
+
+COVERAGE_LOST = Alert(
+    name="OffmapCoverageLost",
+    severity="warning",
+    wait="1h",
+    # most services never ask for all of training: only what was asked for lately and no longer is, is news
+    expr=(
+        "max by (namespace, job, side) (offmap_lost_mass)\n"
+        f"  - max by (namespace, job, side) (max_over_time(offmap_lost_mass[7d] offset 3d)) > {LOST}\n"
+        "and max by (namespace, job, side) (offmap_lost_mass offset 7d) >= 0"
+    ),
+    labels=(*WHERE, "side"),
+    summary="Production has stopped asking for a part of training ({job})",
+    description=(
+        "{value:humanizePercentage} more of training than at any time in the week until three days ago lies where no "
+        "{side} of {job} falls any more (a ticket from 1% on; {lost:humanizePercentage} in all). Longer than chance "
+        "explains: nobody asks, or something upstream keeps those questions away."
+    ),
+    numbers={"lost": "max by ({by}) (offmap_lost_mass{same})"},
+)
+
+DRIFT = (NOVELTY, SLICE_NOVELTY, MIX_CHANGED, COVERAGE_LOST)

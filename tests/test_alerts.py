@@ -1,0 +1,133 @@
+"""The alerts: right by Prometheus' own tests, said in the runbook, made of metrics that exist, the same for Grafana."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+
+from agent.metric_table import BY_NAME
+from tests.monitoring.alert import Alert
+from tests.monitoring.files import FILES, FOLDER, GROUPS
+from tests.needs import require_program
+
+ROOT = Path(__file__).parents[1]
+PROMTOOL = sorted((ROOT / "tests/promtool").glob("*.yaml"))
+ALERTS = [alert for alerts in GROUPS.values() for alert in alerts]
+RUNBOOK = (ROOT / "RUNBOOK.md").read_text("utf-8")
+
+# what Prometheus puts beside the labels of the agent's own
+TARGET = {"namespace", "job", "instance", "pod", "le", "__name__"}
+
+
+def promtool(*arguments: str | Path) -> str:
+    done = subprocess.run(
+        [require_program("promtool", "install Prometheus (Debian: prometheus)"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_files_are_what_the_tables_say(name: str) -> None:
+    assert (FOLDER / name).read_text("utf-8") == FILES[name](), "run `make docs`"
+
+
+@pytest.mark.prometheus
+def test_prometheus_takes_the_rules() -> None:
+    assert f"{len(ALERTS)} rules found" in promtool(
+        "check", "rules", "--lint=all", "--lint-fatal", FOLDER / "alerts.yaml"
+    )
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("path", PROMTOOL, ids=lambda path: path.stem)
+def test_each_alert_fires_on_its_case_and_on_no_harmless_one(path: Path) -> None:
+    assert "SUCCESS" in promtool("test", "rules", path)
+
+
+def test_each_alert_has_a_case_and_a_harmless_one() -> None:
+    fires: dict[str, set[bool]] = {}
+    for path in PROMTOOL:
+        for case in yaml.safe_load(path.read_text("utf-8"))["tests"]:
+            for looked in case["alert_rule_test"]:
+                fires.setdefault(looked["alertname"], set()).add(bool(looked["exp_alerts"]))
+    assert fires == {alert.name: {True, False} for alert in ALERTS}
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_the_runbook_says_what_to_do(alert: Alert) -> None:
+    file, _, anchor = alert.runbook.partition("#")
+    assert (ROOT / file).is_file()
+    sections = {
+        name.lower(): text for name, text in re.findall(r"^## (.+)\n((?:(?!^## ).*\n)*)", RUNBOOK, re.MULTILINE)
+    }
+    for part in ("It means", "Look", "Do", "It may be false"):
+        assert f"**{part}" in sections[anchor]
+
+
+def test_the_runbook_has_no_alert_that_is_gone() -> None:
+    assert re.findall(r"^## (Offmap\w+)$", RUNBOOK, re.MULTILINE) == [alert.name for alert in ALERTS]
+
+
+def selectors(expr: str) -> Iterator[tuple[str, set[str]]]:
+    """Metric and label names of each selector in an expression."""
+    promql_parser.parse(expr)  # raises
+    for name, matchers in re.findall(r"\b(offmap_\w+)(?:\{([^}]*)\})?", expr):
+        yield name, set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers))
+
+
+def unknown(expr: str) -> list[str]:
+    """What an expression asks for that no agent exports."""
+    return [f"{name}{labels or ''}" for name, labels in selectors(expr) if not labels <= _labels(name)]
+
+
+def _labels(name: str) -> set[str]:
+    base = re.sub(r"_(total|info|bucket|sum|count)$", "", name)
+    metric = BY_NAME.get(name) or BY_NAME.get(base)
+    return TARGET | set(metric.labels) if metric else set()
+
+
+def test_what_no_agent_exports_is_found() -> None:
+    assert unknown('offmap_nowhere{job="a"} + offmap_up{colour="red"} + offmap_up') == [
+        "offmap_nowhere{'job'}",
+        "offmap_up{'colour'}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [r for g in yaml.safe_load(FILES["grafana-alerts.yaml"]())["groups"] for r in g["rules"]],
+    ids=lambda rule: rule["title"],
+)
+def test_each_expression_asks_for_what_there_is(rule: dict[str, Any]) -> None:
+    asked = [step["model"]["expr"] for step in rule["data"] if "expr" in step["model"]]
+    assert asked
+    assert [unknown(expr) for expr in asked] == [[]] * len(asked)
+
+
+def test_grafana_is_given_the_same_alerts() -> None:
+    def said(groups: list[dict[str, Any]], name: str) -> list[Any]:
+        return [(r[name], r["for"], r["labels"], r["annotations"]["summary"]) for g in groups for r in g["rules"]]
+
+    plain, managed = (yaml.safe_load(FILES[name]())["groups"] for name in ("alerts.yaml", "grafana-alerts.yaml"))
+    assert said(plain, "alert") == said(managed, "title")
+    rules = [rule for group in managed for rule in group["rules"]]
+    assert len({rule["uid"] for rule in rules}) == len(rules)
+    for rule in rules:
+        steps = {step["refId"]: step["model"] for step in rule["data"]}
+        assert steps[rule["condition"]]["expression"] == "A"
+        assert "$" not in str(steps)  # Grafana would look it up in its environment
+        used = re.findall(r"\$values\.(\w)\.Value", str(rule["annotations"]))
+        assert set(used) <= set(steps), rule["title"]
+        assert "query" not in str(rule["annotations"]).replace("querie", "")  # a function of Prometheus alone
