@@ -12,7 +12,7 @@ LOCKS := requirements/uv.txt requirements/runtime.txt requirements/dev.txt requi
 ALONE := $(if $(shell command -v flock),flock Makefile)
 REAL_PARTS := kafka or prometheus or model or slow
 
-.PHONY: help install lint test test-fast fuzz demo demo-kafka docs bench lock clean
+.PHONY: help install lint test test-fast fuzz demo demo-kafka docs bench bench-peers lock clean
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
@@ -56,12 +56,23 @@ demo: install ## see it run: fit a profile, watch files of traffic, serve /metri
 demo-kafka: install ## the same through a real Kafka broker (needs a JDK and Maven)
 	$(BIN)/python -m demo.run_demo_kafka
 
-docs: install ## write the README's generated parts, the alerts and the dashboards anew
+docs: install ## write the generated parts of READMEs, the alerts and the dashboards anew
 	$(BIN)/python -m tests.readme
 	$(BIN)/python -m tests.monitoring
+	$(BIN)/python -m benchmarks.readme
 
 bench: install ## every measure beside its reference; status 1 if any is short
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+# each peer in an environment of its own: they need other versions of much
+PEERS := $(patsubst requirements/peers/%.txt,.cache/peers/%/.installed,$(wildcard requirements/peers/*.txt))
+bench-peers: install $(PEERS) ## other drift detectors beside ours, on the same data (half an hour; 8 GB in .cache)
+	$(BIN)/python -m benchmarks.run --peers $(ARGS)
+
+.cache/peers/%/.installed: requirements/peers/%.txt | install
+	$(UV) venv --quiet --allow-existing --python $(BIN)/python $(@D)
+	$(UV) pip sync --quiet --python $(@D)/bin/python $(if $(TORCH_BACKEND),--torch-backend $(TORCH_BACKEND)) $<
+	touch $@
 
 # torch and what only torch needs stay out of the hashed locks
 UNLOCKED := $(shell cat requirements/unlocked.txt 2>/dev/null)
@@ -70,6 +81,8 @@ lock: install ## resolve the lock files anew (UPGRADE=--upgrade for newer versio
 	$(COMPILE) - -o requirements/uv.txt <<< uv==$(UV_VERSION)
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(COMPILE) pyproject.toml --extra fit requirements/dev.in -c requirements/torch.txt -c requirements/runtime.txt $(foreach p,$(UNLOCKED),--no-emit-package $(p)) -o requirements/dev.txt
+	for peer in requirements/peers/*.in; do $(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-annotate --no-header $(UPGRADE) \
+		$$peer -c requirements/torch.txt -o $${peer%.in}.txt || exit 1; done
 
 clean: ## remove .venv, caches and builds
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

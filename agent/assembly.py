@@ -64,12 +64,16 @@ def build_pipeline(
     join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds)
     settlement = Settlement(memory=RecentAnswers(profile.embedder_spec.dim))
     watching = Watching(_slices(settings, profile), make_exchange_watchers(settings, profile), settlement)
-    return Pipeline(intake, embedder, _sides(settings, profile, more, terms), join, clocks, watching)
+    return Pipeline(intake, embedder, make_sides(settings, profile, more, terms), join, clocks, watching)
 
 
-def _sides(
-    settings: Settings, profile: Profile, more: Mapping[str, Watcher], terms: Mapping[str, RegionTerms]
+def make_sides(
+    settings: Settings,
+    profile: Profile,
+    more: Mapping[str, Watcher] = MappingProxyType({}),
+    terms: Mapping[str, RegionTerms] = MappingProxyType({}),
 ) -> dict[str, Side]:
+    """Make the sides that are scored, with all that watches them; for `more` and `terms` see `build_pipeline`."""
     return {
         name: _side(name, settings, profile, more if name == "prompt" else {}, terms.get(name))
         for name in ("prompt", "response")

@@ -47,7 +47,7 @@ class Side:
         self.name = name
         self.max_chunks = max_chunks
         self._reference = reference
-        self._watchers = watchers
+        self.watchers = watchers
         self._why = why
         self._sessions = RecentSessions()
 
@@ -75,13 +75,13 @@ class Side:
         tally.observe("offmap_p_value", (self.name,), scored.p_value)
         tally.observe("offmap_novelty", (self.name,), scored.novelty)
         tally.add("offmap_session_blocks", (self.name,), len(scored.blocks()))
-        for watcher in self._watchers.values():
+        for watcher in self.watchers.values():
             watcher.update(times[known], scored, tally)
 
     def measure(self) -> Measured:
         """Return what all watchers measure."""
         found: Measured = {}
-        for watcher in self._watchers.values():
+        for watcher in self.watchers.values():
             for name, samples in watcher.measure().items():
                 found.setdefault(name, {}).update(samples)
         return found
@@ -90,7 +90,7 @@ class Side:
         """Return the sessions, and the state of all watchers, as arrays."""
         watched = {
             f"{name}/{key}": array
-            for name, watcher in self._watchers.items()
+            for name, watcher in self.watchers.items()
             for key, array in watcher.get_state().items()
         }
         return {"sessions": self._sessions.get_state(), **watched}
@@ -99,6 +99,6 @@ class Side:
         """Go on from `get_state`; a watcher that was not there before begins now."""
         if (sessions := state.get("sessions")) is not None:  # a checkpoint from before they were told has none
             self._sessions.set_state(sessions)
-        for name, watcher in self._watchers.items():
+        for name, watcher in self.watchers.items():
             if part := below(state, f"{name}/"):
                 watcher.set_state(part)

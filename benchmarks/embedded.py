@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from agent.embedding.compile_model import compile_model
+from agent.embedding.compile_model import CompiledModel, compile_model
 from agent.embedding.runtime import OnnxEmbedder
 from benchmarks.table import data_file
 from detectors.fit_reference import fit_reference
@@ -85,6 +85,14 @@ def alpaca() -> Texts:
 
 
 @functools.cache
+def others(name: str, most: int = 2_000) -> Texts:
+    """Embed prompts of another file, as many of them at most, drawn at random; those without a known word left out."""
+    prompts = [row["prompt"] for row in read(name)]
+    chosen = np.random.default_rng(0).permutation(len(prompts))[:most]
+    return embed([prompts[i] for i in chosen], whole=False)
+
+
+@functools.cache
 def clinc_reference() -> Reference:
     """Fit on CLINC150's training texts, calibrated on its validation texts."""
     data = clinc()
@@ -102,15 +110,18 @@ def read(name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
-def embed(texts: Sequence[str]) -> Texts:
-    """Embed the first chunk of each text; kept in the folder `OFFMAP_BENCH_CACHE`, where that is set."""
+def embed(texts: Sequence[str], *, whole: bool = True) -> Texts:
+    """Embed the first chunk of each text; kept in the folder `OFFMAP_BENCH_CACHE`, where that is set.
+
+    `whole`: a text without a known word is an error, else it is left out.
+    """
     embedder = _embedder()
     key = hashlib.sha256("\0".join([embedder.fingerprint, *texts]).encode()).hexdigest()[:16]
     folder = os.environ.get("OFFMAP_BENCH_CACHE")
     path = Path(folder, f"{key}.npz") if folder else None
     if path is None or not path.is_file():
         encoded = embedder.encode(texts, 1)
-        if len(encoded.owner) != len(texts):
+        if whole and len(encoded.owner) != len(texts):
             raise ValueError("a text without a known word among the public ones")
         found = Texts(encoded.layers, encoded.tokens, np.arange(len(encoded.owner), dtype=np.int32))
         if path is None:
@@ -122,6 +133,12 @@ def embed(texts: Sequence[str]) -> Texts:
 
 
 @functools.cache
+def compiled() -> CompiledModel:
+    """Compile the model, as `offmap fit` does."""
+    return compile_model(MODEL)
+
+
+@functools.cache
 def _embedder() -> OnnxEmbedder:
-    model = compile_model(MODEL)
+    model = compiled()
     return OnnxEmbedder(model.onnx, model.tokenizer, model.spec)

@@ -1,6 +1,7 @@
 """`make bench`: run the benchmarks and print one line a measure; status 1 if any falls short.
 
-Every module beside this one that defines ``rows() -> Iterable[Row]`` is a benchmark.
+Every module beside this one that defines ``rows() -> Iterable[Row]`` is a benchmark. Those whose name begins with
+``peer_`` run other programs beside offmap (`make bench-peers`).
 """
 
 import argparse
@@ -11,14 +12,15 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import foreign, readme, results
 from benchmarks.table import HEADER, NoDataError, Row
 
-HELPERS = {"run", "table"}
+PEER = "peer_"
 
 
 def names() -> list[str]:
     """Return the names of the benchmarks: the modules here whose text defines ``rows``."""
-    modules = (path for path in Path(__file__).parent.glob("*.py") if path.stem not in HELPERS)
+    modules = Path(__file__).parent.glob("*.py")
     return sorted(path.stem for path in modules if "\ndef rows(" in path.read_text(encoding="utf-8"))
 
 
@@ -35,25 +37,42 @@ def measure(name: str) -> list[Row]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; return the process's exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", action="append", choices=names(), metavar="NAME", help=f"one of {', '.join(names())}")
-    chosen = parser.parse_args(arguments).only or names()
+    options = _parser().parse_args(arguments)
+    chosen = options.only or [name for name in names() if name.startswith(PEER) == options.peers]
     if not chosen:
-        parser.error("there is no benchmark")
+        _parser().error("there is no benchmark")
     print(HEADER)
-    short = []
-    for name in chosen:
-        started = time.monotonic()
-        try:
-            short += [row.measure for row in measure(name) if row.verdict != "OK"]
-        except Exception as problem:  # what one benchmark cannot do must not hide what the others measured
-            print(f"SHORT  {name}: {problem}", flush=True)
-            if not isinstance(problem, NoDataError):
-                traceback.print_exc()
-            short.append(name)
-        print(f"       ({name}: {time.monotonic() - started:.0f} s)", flush=True)
+    short = [measure for name in chosen for measure in _run(name, record=options.record)]
+    if options.record:
+        readme.write()
     print(f"{len(short)} short: {'; '.join(short)}" if short else "nothing short")
     return 1 if short else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", choices=names(), metavar="NAME", help=f"one of {', '.join(names())}")
+    parser.add_argument("--peers", action="store_true", help="those that run other programs beside offmap")
+    parser.add_argument("--record", action="store_true", help="keep what they find and write benchmarks/README.md anew")
+    return parser
+
+
+def _run(name: str, *, record: bool) -> list[str]:
+    """Run one benchmark and return what was short."""
+    started = time.monotonic()
+    try:
+        found = measure(name)
+    except Exception as problem:  # what one benchmark cannot do must not hide what the others measured
+        print(f"SHORT  {name}: {problem}", flush=True)
+        if not isinstance(problem, NoDataError):
+            traceback.print_exc()
+        return [name]
+    seconds = time.monotonic() - started
+    print(f"       ({name}: {seconds:.0f} s)", flush=True)
+    if record:
+        make = "bench-peers" if name.startswith(PEER) else "bench"
+        results.save(name, found, f"make {make} ARGS='--only {name}'", seconds, foreign.versions())
+    return [row.measure for row in found if row.verdict != "OK"]
 
 
 if __name__ == "__main__":

@@ -52,6 +52,11 @@ class Row:
         return "OK" if not bounded or (low and high) else "SHORT"
 
     @property
+    def got(self) -> str:
+        """What came out, in words."""
+        return self._with_unit(self.value)
+
+    @property
     def asked(self) -> str:
         """The bounds in words."""
         if self.at_least is not None and self.at_most is not None:
@@ -65,7 +70,7 @@ class Row:
 
     def __str__(self) -> str:
         """One line of the table."""
-        return LINE.format(self.verdict, self.measure, self._with_unit(self.value), self.asked, self.reference)
+        return LINE.format(self.verdict, self.measure, self.got, self.asked, self.reference)
 
 
 HEADER = LINE.format("", "measure", "value", "asked", "reference")

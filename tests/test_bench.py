@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from benchmarks import run
+from benchmarks import readme, results, run
 from benchmarks.table import NoDataError, Row, data_file
 
 
@@ -93,3 +93,65 @@ def test_an_unknown_benchmark_is_named(capsys):
         run.main(["--only", "no_such"])
     assert end.value.code == 2
     assert "no_such" in capsys.readouterr().err
+
+
+def test_peers_run_only_when_asked(monkeypatch):
+    asked = []
+    monkeypatch.setattr(run, "names", lambda: ["delay", "peer_delay"])
+    monkeypatch.setattr(run, "measure", lambda name: asked.append(name) or [Row(name, 1.0)])
+    run.main([])
+    run.main(["--peers"])
+    run.main(["--only", "peer_delay"])
+    assert asked == ["delay", "peer_delay", "peer_delay"]
+
+
+@pytest.fixture
+def kept(monkeypatch, tmp_path):
+    """Results and page in a folder of the test's own, with one theme."""
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    monkeypatch.setattr(readme, "README", tmp_path / "README.md")
+    monkeypatch.setattr(readme, "THEMES", {"Made up": ("made_up",)})
+    return tmp_path
+
+
+def test_what_is_recorded_stands_on_the_page_short_rows_too(benchmark, kept):
+    benchmark(lambda: [Row("good", 0.5, at_least=0.5, reference="them .4"), Row("bad", 9.0, at_most=2.0, unit="µs")])
+    assert run.main(["--record"]) == 1
+    page = (kept / "README.md").read_text(encoding="utf-8")
+    assert "| good | ≥ 0.5 | 0.5 | them .4 | `made_up` |" in page
+    assert "| bad | ≤ 2 µs | 9 µs SHORT | – | `made_up` |" in page
+    assert "`make bench ARGS='--only made_up'`" in page
+    assert (kept / "made_up.json").is_file()
+
+
+def test_nothing_is_recorded_unless_asked_or_where_it_failed(benchmark, kept):
+    benchmark(lambda: [Row("good", 1.0)])
+    run.main([])
+    benchmark(lambda: 1 / 0)
+    run.main(["--record"])
+    assert not list(kept.glob("*.json"))
+
+
+def test_results_are_read_as_they_were_written(kept):
+    rows = [Row("a", math.inf, at_least=1.0), Row("b", 2.0, unit="s", reference="c")]
+    results.save("made_up", rows, "make bench", 1.4, {"river": "0.1"})
+    found = results.load()["made_up"]
+    assert found.rows == rows
+    assert (found.command, found.seconds, found.versions["river"]) == ("make bench", 1, "0.1")
+    assert "cores" in found.machine
+
+
+def test_a_result_without_a_theme_is_an_error(kept):
+    results.save("homeless", [Row("a", 1.0)], "make bench", 1.0, {})
+    with pytest.raises(LookupError, match="homeless"):
+        readme.markdown(results.load())
+
+
+def test_the_page_says_what_the_results_say():
+    kept = results.load()
+    assert kept
+    assert readme.README.read_text(encoding="utf-8") == readme.markdown(kept), "run `make docs`"
+
+
+def test_every_benchmark_has_a_theme_and_every_theme_benchmarks():
+    assert sorted(name for names in readme.THEMES.values() for name in names) == run.names()

@@ -1,0 +1,30 @@
+"""The dummy detector: alarms at random, at the rate that was asked for, or never. It has looked at nothing."""
+
+from collections.abc import Callable
+
+import numpy as np
+from contract import Found, Step, first_alarms, main
+
+SHARE = 0.05
+"""Of the checks: what a test at 5 % false positives would alarm in."""
+
+
+def alarms(values: np.ndarray, before: np.ndarray, run_length: np.ndarray, **streams: np.ndarray) -> Found:
+    """Alarm at random once in `run_length` messages; never."""
+    rng = np.random.default_rng(0)
+
+    def make(rate: float) -> Callable[[], Step]:
+        return lambda: lambda _value: bool(rng.random() < rate)
+
+    makers = {"at random": make(1 / float(run_length)), "never": make(0)}
+    return {name: first_alarms(maker, values, streams, int(before)) for name, maker in makers.items()}
+
+
+def checks(reference: np.ndarray, windows: np.ndarray) -> dict[str, list[bool]]:
+    """Alarm at random in a share of the windows (c, w, d)."""
+    rng = np.random.default_rng(len(reference))
+    return {"at random": [bool(rng.random() < SHARE) for _ in windows], "never": [False for _ in windows]}
+
+
+if __name__ == "__main__":
+    main("dummy", {"alarms": alarms, "checks": checks})
