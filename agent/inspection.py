@@ -95,6 +95,8 @@ def _side(side: str, found: Mapping[str, Any], stored: Mapping[str, Any]) -> Ite
     )
     if terms := [f"{found[name]:,} {what}" for name, what in _TERMS if name in found]:
         yield "", f"sharpened by {_list(terms)}"
+    if pairs := found.get("pairs"):
+        yield "", f"{pairs:,} pairs with prompts to compare answers with"
     yield "", f"{len(found['length_bins'])} length bin(s), {found['twin_rate']:.1%} of texts have a near-duplicate"
 
 

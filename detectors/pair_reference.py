@@ -18,6 +18,9 @@ Flags = npt.NDArray[np.bool_]
 SIGNS = ("tail", "echo", "verbatim", "recycled")
 """What is told of each answer, in the order of the columns of `expected`."""
 
+PREFIX = "pair_"
+"""Of the names of its arrays in a profile."""
+
 VERBATIM = np.float32(0.97)
 """An answer of larger cosine to a training response repeats it."""
 

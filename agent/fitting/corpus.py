@@ -18,6 +18,7 @@ from agent.records import Encoded
 from agent.seams import Embedder
 from agent.words import word_ids, words_of
 from detectors.rarity import WordCounter
+from detectors.vectors import text_vectors
 
 _BATCH = 64
 
@@ -41,6 +42,13 @@ class Corpus(NamedTuple):
     rows: npt.NDArray[np.int64]
     empty: int
     words: WordCounter
+
+
+def corpus_vectors(corpus: Corpus, texts: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
+    """Return the vectors (n, d) of some of the texts, ascending."""
+    encoded = corpus.encoded
+    chunks = np.flatnonzero(np.isin(encoded.owner, texts))
+    return text_vectors(encoded.layers[chunks, -1], np.searchsorted(texts, encoded.owner[chunks]), len(texts))
 
 
 class VectorFile:

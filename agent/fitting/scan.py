@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
+from agent.answer_signs import SHORTEST, wording
 from agent.fitting.rows import Row
 
 SIDES = ("prompt", "response")
@@ -29,6 +31,10 @@ class Selection:
         Hashes of the labels; −1 for none.
     keys : dict of str to set of int
         Hashes of the texts, for finding them again elsewhere.
+    answers : ndarray of int64, shape (rows,)
+        The first row whose response is the same as this one's; −1 for a row without one.
+    wordings : ndarray of uint64, shape (rows,)
+        Hashes of the responses' words, as of those in production; 0 for short ones.
     duplicates : dict of str to int
         Texts left out because an equal one came before.
     """
@@ -37,7 +43,9 @@ class Selection:
     groups: npt.NDArray[np.int64]
     synthetic: npt.NDArray[np.bool_]
     labels: npt.NDArray[np.int64]
-    keys: Mapping[str, set[int]]
+    keys: Mapping[str, AbstractSet[int]]
+    answers: npt.NDArray[np.int64]
+    wordings: npt.NDArray[np.uint64]
     duplicates: Mapping[str, int]
 
     def count(self, side: str) -> int:
@@ -61,15 +69,15 @@ def _hash(text: str) -> int:
 
 
 def scan(rows: Iterable[Row], *, deduplicate: bool = True) -> Selection:
-    """Read all rows once. Memory grows with their number (some 150 bytes each), never with the text.
+    """Read all rows once. Memory grows with their number (some 250 bytes each), never with the text.
 
     A text that was met before on the same side is left out, where `deduplicate`.
     """
     keep: dict[str, bytearray] = {side: bytearray() for side in SIDES}
-    keys: dict[str, set[int]] = {side: set() for side in SIDES}
+    first: dict[str, dict[int, int]] = {side: {} for side in SIDES}
     duplicates = dict.fromkeys(SIDES, 0)
     groups: list[int] = []
-    labels = array("q")
+    labels, answers, wordings = array("q"), array("q"), array("Q")
     synthetic = bytearray()
     for i, row in enumerate(rows):
         groups.append(-1 - i if row.group is None else _hash(row.group))
@@ -77,17 +85,19 @@ def scan(rows: Iterable[Row], *, deduplicate: bool = True) -> Selection:
         synthetic.append(row.synthetic)
         for side, text in zip(SIDES, (row.prompt, row.response), strict=True):
             key = text_key(text) if text and text.strip() else None
-            again = key in keys[side]
+            again = key is not None and first[side].setdefault(key, i) != i
             duplicates[side] += again
             keep[side].append(key is not None and not (again and deduplicate))
-            if key is not None:
-                keys[side].add(key)
+        answers.append(-1 if key is None else first["response"][key])
+        wordings.append(wording(row.response, SHORTEST))
     return Selection(
         {side: np.frombuffer(flags, dtype=np.bool_).copy() for side, flags in keep.items()},
         np.array(groups, dtype=np.int64),
         np.frombuffer(synthetic, dtype=np.bool_).copy(),
         np.array(labels, dtype=np.int64),
-        keys,
+        {side: found.keys() for side, found in first.items()},
+        np.array(answers, dtype=np.int64),
+        np.array(wordings, dtype=np.uint64),
         duplicates,
     )
 

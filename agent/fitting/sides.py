@@ -11,12 +11,14 @@ import numpy.typing as npt
 from agent.fitting.corpus import Corpus
 from agent.fitting.errors import FitError
 from agent.fitting.options import FitOptions, Progress
+from agent.fitting.pairs import LACKING, pair_arrays, synthetic_arrays
 from agent.fitting.scan import Selection
 from agent.fitting.watched import watched_arrays
 from detectors.conformal import FEWEST
 from detectors.fit_reference import FEWEST_CONSTANTS, Fitted, fit_reference
 from detectors.heads_fit import usable_labels
 from detectors.local import MOST_ROWS
+from detectors.pair_reference import PREFIX
 from detectors.terms_fit import Terms
 
 FEWEST_HELD_OUT = FEWEST + FEWEST_CONSTANTS
@@ -65,8 +67,15 @@ def fit_sides(
         references[side] = fitted.reference.to_arrays() | corpus.words.to_arrays()
         if side == "prompt":
             references[side] |= watched_arrays(fitted, corpus, held_out, options)
+            references[side] |= synthetic_arrays(options, selection, corpus, fitted.reference)
         left_out = {"duplicates": selection.duplicates[side], "empty": corpus.empty}
         facts[side] = {**fitted.facts, **left_out, "truncated": int(corpus.encoded.truncated.sum())}
+    if "response" in references:
+        pairs = pair_arrays(options, selection, corpora, progress)
+        references["response"] |= pairs
+        facts["response"]["pairs"] = int(pairs[PREFIX + "n_pairs"]) if pairs else 0
+    else:
+        progress.note(f"no responses in training: {LACKING}")
     return references, facts
 
 

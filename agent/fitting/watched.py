@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agent.fitting.corpus import Corpus
+from agent.fitting.corpus import Corpus, corpus_vectors
 from agent.fitting.options import FitOptions
 from detectors.coverage_fit import CellTrust, fair_counts
 from detectors.crowd_fit import SAMPLE, fit_crowd
 from detectors.fit_reference import Fitted
-from detectors.vectors import text_vectors
 
 
 def watched_arrays(
@@ -30,7 +29,5 @@ def watched_arrays(
 
 def _vectors(corpus: Corpus, seed: int) -> npt.NDArray[np.float16]:
     """Return the vectors (n, d) of at most `SAMPLE` texts, drawn at random."""
-    n, encoded = len(corpus.rows), corpus.encoded
-    texts = np.sort(np.random.default_rng([seed, 3]).choice(n, size=min(n, SAMPLE), replace=False))
-    chunks = np.flatnonzero(np.isin(encoded.owner, texts))
-    return text_vectors(encoded.layers[chunks, -1], np.searchsorted(texts, encoded.owner[chunks]), len(texts))
+    n = len(corpus.rows)
+    return corpus_vectors(corpus, np.sort(np.random.default_rng([seed, 3]).choice(n, min(n, SAMPLE), replace=False)))
