@@ -19,11 +19,11 @@ from agent.exchange_watchers import make_exchange_watchers
 from agent.intake import Clocks, Intake
 from agent.join import JoinBuffer
 from agent.pager import make_pager
-from agent.payloads import decode
 from agent.pipeline import Pipeline
 from agent.profile import Profile, ProfileError
 from agent.reading import decode_options
 from agent.regions import make_regions
+from agent.schemas import SchemaCache, decoder
 from agent.settlement import Settlement
 from agent.side import Side
 from agent.slices import Slices, make_slices
@@ -54,13 +54,14 @@ def build_pipeline(
 
     `more` watches the prompts too; `terms` collect the words of regions, by side, where the user asks for them.
     """
-    options = decode_options(settings.payload, str(profile.manifest.get("prompt_part", "last_user")))
+    options = decode_options(settings, str(profile.manifest.get("prompt_part", "last_user")))
     if settings.slices.values and settings.slices.field not in {"model", *options.tags}:
         options = replace(options, tags=(*options.tags, settings.slices.field))
     embedder = OnnxEmbedder(
         profile.embedder_onnx, profile.tokenizer, profile.embedder_spec, threads=settings.embedding.threads
     )
-    intake = Intake(lambda record: decode(record, options), sampler, clocks)
+    intake = Intake(decoder(options), sampler, clocks)
+    intake.schemas = options.schemas if isinstance(options.schemas, SchemaCache) else None
     join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds)
     settlement = Settlement(memory=RecentAnswers(profile.embedder_spec.dim))
     watching = Watching(_slices(settings, profile), make_exchange_watchers(settings, profile), settlement)

@@ -23,6 +23,7 @@ DOWN_REASONS = (
     "broker_forbidden",
     "topic_missing",
     "poll_failed",
+    "registry_unreachable",
     "no_checkpoint",
     "crashed",
     "stopped",

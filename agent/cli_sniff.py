@@ -45,7 +45,7 @@ def sniff(
 
     # the profile is not read here, and a newcomer has none yet
     settings = load_settings(config, {"profile": {"path": "none"}}, needs=() if files else ("kafka",))
-    sniffer = Sniffer(decode_options(settings.payload, "last_user"), show_text=show_text)
+    sniffer = Sniffer(decode_options(settings, "last_user"), show_text=show_text)
     with _open(files, settings, limit, seconds) as source:
         for record in _records(source, limit):
             for line in sniffer.read(record):

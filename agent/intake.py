@@ -13,6 +13,7 @@ from agent.records import Exchange, Positions, Record, Rejected
 
 if TYPE_CHECKING:
     from agent.sampling import HashSampler
+    from agent.schemas import SchemaCache
     from agent.tally import Tally
 
 Decoder = Callable[[Record], list[Exchange | Rejected]]
@@ -63,6 +64,8 @@ class Intake:
         The next offset of every partition read.
     watermark : float
         Newest event time seen, seconds since the epoch; −inf before the first.
+    schemas : SchemaCache or None
+        What `decode` reads registered schemas from.
     unread : callable or None
         Told each record of which something gave no exchange, with the reasons.
     """
@@ -71,6 +74,7 @@ class Intake:
         self.positions: Positions = {}
         self.watermark = -math.inf
         self.sampler = sampler
+        self.schemas: SchemaCache | None = None
         self.unread: Callable[[Record, list[str]], None] | None = None
         self._decode = decode
         self._clocks = clocks

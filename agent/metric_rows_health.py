@@ -70,6 +70,12 @@ HEALTH = (
     ),
     Metric("offmap_build", "info", "The agent's version.", ("version",), durable=False),
     Metric(
+        "offmap_schema_registry_up",
+        "gauge",
+        "1 while the schema registry answered when it was last asked: only new schemas need it.",
+        durable=False,
+    ),
+    Metric(
         "offmap_dead_letters",
         "counter",
         "Messages that could not be read, by what became of their copy in kafka.dead_letter_topic: sent, failed.",

@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.payloads import DecodeOptions, FieldMap
+from agent.schema_client import RegistryOptions, fetch
+from agent.schemas import SchemaCache
 from agent.sources.dead_letter import DeadLetters
 from agent.sources.kafka_options import KafkaOptions
 from agent.sources.kafka_source import KafkaSource
 from agent.supervisor import KnownError
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from agent.board import Board
     from agent.seams import PartitionListener, Source
-    from config import PayloadSettings, Settings
+    from config import Settings
 
 
-def decode_options(payload: PayloadSettings, which: str) -> DecodeOptions:
+def decode_options(settings: Settings, which: str) -> DecodeOptions:
     """Return how messages are read; `which` part of a conversation is the prompt where the settings do not say."""
+    payload = settings.payload
     found = FieldMap(**{each.name: getattr(payload, f"{each.name}_field") for each in fields(FieldMap)})
     limits = (payload.max_message_bytes, payload.max_text_chars)
-    return DecodeOptions(found, payload.prompt_part or which, *limits, payload.tags)
+    return DecodeOptions(found, payload.prompt_part or which, *limits, payload.tags, _schemas(settings))
+
+
+def _schemas(settings: Settings) -> SchemaCache | None:
+    registry = settings.schema_registry
+    if registry is None:
+        return None
+    options = RegistryOptions(
+        registry.url,
+        registry.username,
+        registry.password.get_secret_value() if registry.password else None,
+        registry.token.get_secret_value() if registry.token else None,
+        None if registry.ssl_cafile is None else str(registry.ssl_cafile),
+        registry.timeout_seconds,
+    )
+    return SchemaCache(partial(fetch, options), registry.patience_seconds)
 
 
 def kafka_options(settings: Settings) -> KafkaOptions:
@@ -54,3 +75,16 @@ def dead_letters(settings: Settings, board: Board) -> DeadLetters | None:
         return None
     topic = settings.kafka.dead_letter_topic
     return DeadLetters(kafka_options(settings), topic, lambda counts: board.show("offmap_dead_letters", counts))
+
+
+def attend(schemas: SchemaCache | None, board: Board, stop: Event) -> None:
+    """Have a wait for the schema registry shown, and ended by a stop."""
+
+    def wait(seconds: float) -> bool:
+        board.down("registry_unreachable")
+        board.beat()
+        return stop.wait(seconds)
+
+    if schemas is not None:
+        schemas.wait = wait
+        schemas.show = lambda answers: board.show("offmap_schema_registry_up", float(answers))

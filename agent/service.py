@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from agent.checkpoint import CheckpointError
 from agent.effort import Effort
+from agent.schemas import StoppedError
 
 if TYPE_CHECKING:
     from threading import Event
@@ -74,6 +75,7 @@ class Service:
         self._effort = Effort(time.monotonic())
         self._saved: Positions | None = None
         self._durable = True
+        self._torn = False
 
     def restore(self) -> Positions:
         """Take up the state of the last checkpoint, show it, and return the positions where it stands."""
@@ -99,11 +101,19 @@ class Service:
             while not (ended or stop.is_set()):
                 ended = self._turn(source, stop, sink)
             self.checkpoint()
+        except StoppedError:
+            self._torn = True
+            log.info("told to stop while a message waited for its schema: read again from the last checkpoint")
+        except Exception:
+            self._torn = True
+            raise
         finally:
             source.close()
 
     def checkpoint(self) -> None:
         """Make state and positions durable, then show them, then commit the positions."""
+        if self._torn:  # half a slice is in the state
+            return
         start = self._timer()
         positions = dict(self._pipeline.intake.positions)
         if positions != self._saved:

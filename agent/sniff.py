@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agent.payloads import DecodeOptions, FieldMap, decode
-from agent.payloads.opening import parse, unwrap
+from agent.payloads.opening import opened
 from agent.payloads.reasons import REASONS, UnreadableError
 from agent.records import Exchange, Record, Rejected
+from agent.schemas import decoder
 from agent.sniff_mapping import MOST_DOCUMENTS, propose
 
 SHOWN_WORDS, SHOWN_CHARACTERS = 6, 48
@@ -48,6 +50,7 @@ class Sniffer:
 
     def __init__(self, options: DecodeOptions, *, show_text: bool = False) -> None:
         self._options = options
+        self._decode = decoder(options)
         self._show_text = show_text
         self.kinds: dict[str, Counter[str]] = {}
         self._unknown: list[tuple[Record, dict[str, Any]]] = []
@@ -56,7 +59,7 @@ class Sniffer:
         """Say what a message gave: one line for each exchange and for each reason why there is none."""
         place = f"{record.topic}/{record.partition}/{record.offset}"
         refused: Counter[str] = Counter()
-        for found in decode(record, self._options):
+        for found in self._decode(record):
             if isinstance(found, Rejected):
                 refused[found.reason] += 1
                 continue
@@ -81,7 +84,7 @@ class Sniffer:
         fields = propose([document for _, document in self._unknown])
         if "prompt" not in fields:
             return {}, 0, len(self._unknown)
-        options = DecodeOptions(FieldMap(**fields), self._options.which, self._options.max_message_bytes)
+        options = replace(self._options, fields=FieldMap(**fields))
         found = [decode(record, options) for record, _ in self._unknown]
         n_read = sum(any(isinstance(each, Exchange) for each in outcomes) for outcomes in found)
         return fields, n_read, len(self._unknown)
@@ -93,7 +96,7 @@ class Sniffer:
 
     def _remember(self, record: Record) -> None:
         try:
-            document = parse(unwrap(record.value or b"", self._options.max_message_bytes))
+            document = opened(record.value or b"", self._options)
         except UnreadableError:
             return
         if isinstance(document, dict):

@@ -22,7 +22,7 @@ from agent.intake import Clocks
 from agent.logs import set_up_logging
 from agent.pager import SECONDS_A_DAY
 from agent.profile import Profile, ProfileError, read_profile
-from agent.reading import dead_letters, kafka_source
+from agent.reading import attend, dead_letters, kafka_source
 from agent.region_terms import RegionTerms
 from agent.replay import ReplayOutputs, ReplayResult, replay
 from agent.sampling import FractionControl, HashSampler
@@ -145,6 +145,7 @@ def _worker(
         with _known_errors():
             pipeline, store = _load(settings, board)
         pipeline.intake.unread = letters.send if letters is not None else None
+        attend(pipeline.intake.schemas, board, stop)
         follow = FractionControl(control.min_fraction, control.max_fraction, control.target_lag_seconds)
         options = ServiceOptions(settings.checkpoint.interval_seconds, follow)
         service = Service(pipeline, store, board, options)

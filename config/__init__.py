@@ -16,7 +16,7 @@ from config.sections import (
 )
 from config.sections_kafka import KafkaSettings
 from config.sections_pager import PagerSettings
-from config.sections_payload import JoinSettings, PayloadSettings
+from config.sections_payload import JoinSettings, PayloadSettings, SchemaRegistrySettings
 from config.sections_regions import RegionSettings
 from config.sections_slices import SliceSettings
 from config.settings import Settings
@@ -33,6 +33,7 @@ __all__ = [
     "ProfileSettings",
     "RegionSettings",
     "SamplingSettings",
+    "SchemaRegistrySettings",
     "ServerSettings",
     "Settings",
     "ShutdownSettings",

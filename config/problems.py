@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from config.section import Contradiction, ContradictionsError
 
 Place = tuple[int | str, ...]
-_SECRET = frozenset({"sasl_password"})
+_SECRET = frozenset({"sasl_password", "password", "token", "url"})  # an address may hold a password
 
 
 def dotted(place: Place) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from config.durations import Duration
 from config.lists import commas_or_list
-from config.section import Section
+from config.section import Contradiction, Section
 
 
 def _expression(value: str) -> str:
@@ -106,3 +109,61 @@ class JoinSettings(Section):
         le=31 * 86_400,
         description="Event time that each is kept for at most, in seconds or like `1h`.",
     )
+
+
+def _url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        fine = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine or parts.query or parts.fragment:
+        raise ValueError("must be an address such as https://registry:8081")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user or a password: schema_registry.username and .password do")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_url)]
+
+
+class SchemaRegistrySettings(Section):
+    """Where the schemas of Avro and Protobuf messages come from."""
+
+    url: Annotated[tuple[Url, ...], commas_or_list] = Field(
+        default=(), description="Address of the registry, or several of one: the first that answers counts. Required."
+    )
+    username: str | None = Field(default=None, min_length=1, description="User name, or API key.")
+    password: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Its password. Better from the environment: OFFMAP_SCHEMA_REGISTRY__PASSWORD.",
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        min_length=1,
+        description="Bearer token, in place of a user. Better from the environment: OFFMAP_SCHEMA_REGISTRY__TOKEN.",
+    )
+    ssl_cafile: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities that the registry's certificate is checked with. Unset: the system's.",
+    )
+    timeout_seconds: Duration = Field(default=5.0, le=60, description="How long one answer may take.")
+    patience_seconds: Duration = Field(
+        default=60.0,
+        le=3_600,
+        description=(
+            "How long messages whose schema is not known yet wait, and all behind them, while the registry does not "
+            "answer; then they are counted as `schema_unavailable`. Below kafka.max_poll_interval_seconds."
+        ),
+    )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yield what does not fit together."""
+        if not self.url:  # a required field would hide the section's other contradictions
+            yield Contradiction(("url",), "is missing: name the registry's address")
+        if (self.username is None) != (self.password is None):
+            missing = "username" if self.username is None else "password"
+            yield Contradiction((missing,), "is missing: a user name and a password need each other")
+        if self.token is not None and self.username is not None:
+            yield Contradiction(("token", "username"), "and schema_registry.username are both set: remove one")

@@ -17,7 +17,7 @@ from config.sections import (
 )
 from config.sections_kafka import KafkaSettings
 from config.sections_pager import PagerSettings
-from config.sections_payload import JoinSettings, PayloadSettings
+from config.sections_payload import JoinSettings, PayloadSettings, SchemaRegistrySettings
 from config.sections_regions import RegionSettings
 from config.sections_slices import SliceSettings
 
@@ -34,6 +34,10 @@ class Settings(Section):
     )
     payload: PayloadSettings = Field(
         default=PayloadSettings(), description="How a message becomes a prompt and a response."
+    )
+    schema_registry: SchemaRegistrySettings | None = Field(
+        default=None,
+        description="Where the schemas of Avro and Protobuf messages come from. Unset: such messages are not read.",
     )
     join: JoinSettings = Field(
         default=JoinSettings(),

@@ -169,6 +169,27 @@ def test_a_wrong_password_type_is_not_shown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("registry", "expected"),
+    [
+        ({}, "schema_registry.url: is missing"),
+        ({"url": "registry:8081"}, "must be an address such as https://registry:8081"),
+        ({"url": "file:///etc/x"}, "must be an address"),
+        ({"url": "https://me:hidden@registry"}, "must not hold a user or a password"),
+        ({"url": "https://a, https://b:x"}, "schema_registry.url[1]: must be an address"),
+        ({"url": "https://a", "username": "me"}, "schema_registry.password: is missing"),
+        ({"url": "https://a", "password": "hidden"}, "schema_registry.username: is missing"),
+        ({"url": "https://a", "token": "hidden", "username": "me", "password": "hidden"}, "both set: remove one"),
+        ({"url": "https://a", "token": 987654}, "quotes"),
+    ],
+)
+def test_contradictions_within_the_schema_registry(registry: dict[str, object], expected: str, tmp_path: Path) -> None:
+    (problem,) = problems({**MINIMAL, "schema_registry": registry}, tmp_path)
+    assert expected in problem
+    assert "hidden" not in problem
+    assert "987654" not in problem
+
+
+@pytest.mark.parametrize(
     ("content", "expected"),
     [
         ("- a\n- b\n", "but is a list"),

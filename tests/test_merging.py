@@ -102,7 +102,9 @@ def prometheus(drifted: tuple[Snapshot, list[Snapshot]]) -> Iterator[PrometheusS
     require_prometheus()
     boards = [Board(), Board()]
     for board, snapshot in zip(boards, drifted[1], strict=True):
-        board.snapshot = {**snapshot, "offmap_reference_tokens": {("prompt",): 10.0}}
+        records = {("decoded",): 9.0, ("unrecognised",): 3.0}
+        more = {"offmap_reference_tokens": {("prompt",): 10.0}, "offmap_records": records}
+        board.snapshot = {**snapshot, **more}
     servers = [MetricsServer(board, "127.0.0.1", 0) for board in boards]
     try:
         with PrometheusServer(*(f"127.0.0.1:{server.port}" for server in servers)) as prometheus:
@@ -118,8 +120,9 @@ def test_the_readmes_queries_say_what_one_agent_would(
     prometheus: PrometheusServer, drifted: tuple[Snapshot, list[Snapshot]]
 ) -> None:
     queries = re.findall(r"```promql\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    regions, lift, length, share, evidence, page = queries
+    unread, regions, lift, length, share, evidence, page = queries
     whole, parts = drifted
+    assert prometheus.value(unread) == 0.25
     histogram = whole["offmap_p_value"]["prompt",]
     assert isinstance(histogram, Histogram)
     counts = np.array(histogram.counts)

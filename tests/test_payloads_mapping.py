@@ -80,7 +80,7 @@ def test_config_and_decoder_take_the_same_expressions(expression, good):
 def test_what_the_config_says_of_tags_and_lengths_reaches_the_decoder():
     environ = {"OFFMAP_PAYLOAD__TAGS": "meta.team, tier", "OFFMAP_PAYLOAD__MAX_TEXT_CHARS": "100"}
     settings = load_settings(overrides={"profile": {"path": "x.offmap"}}, environ=environ)
-    options = decode_options(settings.payload, "last_user")
+    options = decode_options(settings, "last_user")
     value = {"prompt": "a" * 101, "response": "b" * 100, "tier": 2, "meta": {"team": "cards", "other": 1}}
     (found,) = decode(Record("t", 0, 0, json.dumps(value).encode()), options)
     assert found.tags == (("meta.team", "cards"), ("tier", "2"))

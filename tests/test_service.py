@@ -18,6 +18,7 @@ from agent.pipeline import Pipeline
 from agent.profile import read_profile
 from agent.records import Record
 from agent.sampling import HashSampler
+from agent.schemas import StoppedError
 from agent.server import MetricsServer
 from agent.service import Service, ServiceOptions
 from config import load_settings
@@ -127,6 +128,26 @@ def test_a_stop_in_the_middle_of_a_batch_leaves_the_rest_for_later(tmp_path: Pat
     done = sum(pipeline.intake.positions.values())
     assert 0 < done < 300
     assert sum(source.committed[-1].values()) == done
+    assert board.snapshot["offmap_records"] == {("decoded",): float(done)}
+
+
+def test_a_stop_while_a_schema_is_waited_for_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    board = Board()
+    service, pipeline = start(tmp_path, board, 0.0)
+    read = pipeline.intake._decode
+
+    def decode(record: Record) -> Any:
+        if record.offset == 100:
+            raise StoppedError
+        return read(record)
+
+    pipeline.intake._decode = decode
+    source = ListSource(RECORDS, size=100)
+    service.run(source, Event())
+    service.revoked([("chat", 0)])  # as a client that leaves its group may do
+    done = sum(source.committed[-1].values())
+    assert 0 < done < len(RECORDS)
+    assert done < sum(pipeline.intake.positions.values())  # what is half done is in memory only
     assert board.snapshot["offmap_records"] == {("decoded",): float(done)}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from agent.payloads.context import Context, Outcome
 from agent.payloads.fields import count, first, name, tagged
 from agent.payloads.halves import answered, asked
-from agent.payloads.opening import parse, unwrap
+from agent.payloads.opening import opened
 from agent.payloads.reasons import UnreadableError
 from agent.payloads.times import to_seconds
 from agent.records import Exchange, Rejected
@@ -67,7 +67,7 @@ def read_half(kind: str, data: Any, context: Context) -> list[Outcome]:
     if not kind.endswith(("request", "response")):
         return context.inner(data)
     try:
-        body = parse(unwrap(data, context.options.max_message_bytes)) if isinstance(data, bytes) else data
+        body = opened(data, context.options) if isinstance(data, bytes) else data
     except UnreadableError as problem:
         binary = problem.reason in {"not_json", "not_utf8"}  # perhaps the protocol's protobuf form
         return context.inner(data) if binary else [Rejected(problem.reason)]

@@ -82,7 +82,9 @@ def read(value: Any, context: Context) -> list[Outcome]:
 
 def _read_bytes(value: bytes, context: Context) -> list[Outcome]:
     try:
-        plain_value = unwrap(value, context.options.max_message_bytes)
+        plain_value = unwrap(value, context.options)
+        if not isinstance(plain_value, bytes):
+            return read(plain_value, context)
         if not plain_value or plain_value.isspace():
             return [Rejected("empty")]
         if protobuf.is_likely(plain_value):

@@ -7,39 +7,54 @@ from typing import Any
 from agent.payloads import jsontext, sse
 from agent.payloads.compression import GZIP, ZSTD, inflate
 from agent.payloads.fields import MOST_PARTS
+from agent.payloads.options import DecodeOptions
 from agent.payloads.reasons import UnreadableError
+from agent.payloads.registered import HEADER, Opened, Schemas, open_registered
 
 DEEPEST = 8
 """Wrappers in wrappers that are opened."""
-
-_CONFLUENT_HEADER = 5  # a zero byte and the schema's id
 
 
 class Documents(list[Any]):
     """Several documents of one message: lines of JSON, or the chunks of a stream."""
 
 
-def unwrap(value: bytes, most: int) -> bytes:
-    """Take compression and Confluent framing off.
+def unwrap(value: bytes, options: DecodeOptions) -> Opened:
+    """Take compression and Confluent framing off; what a registered schema is needed for comes as a document.
 
     Raises
     ------
     UnreadableError
-        With reason "bad_compression", "oversized", "too_deep" or "no_schema".
+        With reason "bad_compression", "oversized", "too_deep", "no_schema", or those of `open_registered`.
 
     Examples
     --------
-    >>> unwrap(bytes([0, 0, 0, 0, 7]) + b'{"prompt": "Hi"}', most=100)
+    >>> unwrap(bytes([0, 0, 0, 0, 7]) + b'{"prompt": "Hi"}', DecodeOptions())
     b'{"prompt": "Hi"}'
     """
+    opened: Opened = value
     for _ in range(DEEPEST):
-        if value.startswith((GZIP, ZSTD)):
-            value = inflate(value, most)
-        elif value[:1] == b"\0":
-            value = _unframe(value)
+        if not isinstance(opened, bytes):
+            return opened
+        if opened.startswith((GZIP, ZSTD)):
+            opened = inflate(opened, options.max_message_bytes)
+        elif opened[:1] == b"\0":
+            opened = _unframe(opened) if options.schemas is None else _registered(opened, options.schemas)
         else:
-            return value
+            return opened
     raise UnreadableError("too_deep")
+
+
+def opened(value: bytes, options: DecodeOptions) -> Any:
+    """Return the document in a message that is JSON or has a registered schema.
+
+    Raises
+    ------
+    UnreadableError
+        With the reasons of `unwrap` and `parse`.
+    """
+    found = unwrap(value, options)
+    return parse(found) if isinstance(found, bytes) else found
 
 
 def parse(value: bytes) -> Any:
@@ -83,9 +98,20 @@ def _line(line: bytes) -> Any:
         return None
 
 
+def _registered(value: bytes, schemas: Schemas) -> Opened:
+    """Open by its schema what has one; JSON is read without, and does not wait for a registry."""
+    try:
+        return open_registered(value, schemas)
+    except UnreadableError as problem:
+        body = value[HEADER:]
+        if problem.reason in {"no_schema", "schema_unavailable"} and body[:1] in {b"{", b"["}:
+            return body
+        raise
+
+
 def _unframe(value: bytes) -> bytes:
     """Take off Confluent's header of JSON, or of a Protobuf message that is the first of its schema."""
-    body = value[_CONFLUENT_HEADER:]
+    body = value[HEADER:]
     if body[:1] == b"\0":
         return body[1:]
     if body.lstrip()[:1] in {b"{", b"["}:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 
 from agent.payloads.expressions import Finder, finder
+from agent.payloads.registered import Schemas
 from agent.payloads.text import WHICH
 
 
@@ -56,6 +57,8 @@ class DecodeOptions:
         Longer messages are refused as "oversized", and so are those that decompress to more.
     max_text_chars : int
         A longer prompt or response is cut here; the embedder reads less than this in any case.
+    schemas : Schemas, optional
+        Where the schemas of Avro and Protobuf messages come from.
     paths : dict of str to callable
         `fields.given()`, once.
     tag_paths : dict of str to tuple of str
@@ -67,6 +70,7 @@ class DecodeOptions:
     max_message_bytes: int = 4 * 2**20
     max_text_chars: int = 200_000
     tags: tuple[str, ...] = ()
+    schemas: Schemas | None = None
     paths: dict[str, Finder] = field(init=False, repr=False, compare=False)
     tag_paths: dict[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 

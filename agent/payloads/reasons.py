@@ -11,9 +11,12 @@ REASONS: dict[str, str] = {
     "not_utf8": "text that is not valid UTF-8",
     "not_json": "text that is not JSON, nor a stream of JSON events",
     "too_deep": "nested deeper than a parser may follow",
-    "bad_protobuf": "binary that is not a message of a known protobuf type",
+    "bad_protobuf": "binary that is not a message of a known protobuf type, or not of its registered one",
+    "bad_avro": "Avro whose bytes are not of its registered schema",
     "unrecognised": "readable, but the text was not found: a shape that offmap does not know, or a moved field",
-    "no_schema": "Confluent framing of Avro or Protobuf, which takes a schema registry to read",
+    "no_schema": "Confluent framing of Avro or Protobuf, and no schema registry is set, or it does not know the schema",
+    "bad_schema": "a registered schema that offmap cannot use",
+    "schema_unavailable": "the schema registry did not answer in time",
     "no_content": "a generation whose producer does not log its text: content capture is off there",
     "not_llm": "a known container that carries no text generation: another kind of span, event or request",
     "no_prompt": "a known shape whose prompt has no text: an image alone, no user turn, only white space",
@@ -29,3 +32,11 @@ class UnreadableError(ValueError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class SchemaError(UnreadableError):
+    """A registered schema that cannot be used."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__("bad_schema")
+        self.words = words

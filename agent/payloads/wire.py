@@ -64,6 +64,18 @@ class Reader:
             yield number, kind, data[at : at + size]
             at += size
 
+    def take(self, count: int) -> None:
+        """Count values that are read otherwise against the limit.
+
+        Raises
+        ------
+        UnreadableError
+            With reason "oversized".
+        """
+        self._left -= count
+        if self._left < 0:
+            raise UnreadableError("oversized")
+
     def messages(self, data: bytes, number: int) -> list[bytes]:
         r"""Return the contents of one field of up to 15 that holds messages; the others are skipped.
 
@@ -92,19 +104,34 @@ class Reader:
         return found + [sub(value) for each, kind, value in rest if each == number and kind == BYTES]
 
 
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    r"""Return a number and where it ends.
+
+    Raises
+    ------
+    IndexError
+        It does not end.
+
+    Examples
+    --------
+    >>> varint(b"\x96\x01", 0)
+    (150, 2)
+    """
+    value, shift = 0, 0
+    for place in range(at, at + _LONGEST_VARINT):
+        byte = data[place]
+        value |= (byte & 0x7F) << shift
+        if byte <= _LAST_SHORT:
+            return value, place + 1
+        shift += 7
+    raise IndexError
+
+
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return a number and where it ends."""
     try:
-        value, shift = 0, 0
-        for place in range(at, at + _LONGEST_VARINT):
-            byte = data[place]
-            value |= (byte & 0x7F) << shift
-            if byte <= _LAST_SHORT:
-                return value, place + 1
-            shift += 7
+        return varint(data, at)
     except IndexError:
-        pass
-    raise UnreadableError("bad_protobuf")
+        raise UnreadableError("bad_protobuf") from None
 
 
 def text(data: bytes | int) -> str:

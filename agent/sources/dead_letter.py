@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 REASONS = frozenset(
     {
-        "bad_compression", "bad_protobuf", "failed", "no_schema", "not_json", "not_utf8", "oversized", "too_deep",
-        "unrecognised",
+        "bad_avro", "bad_compression", "bad_protobuf", "bad_schema", "failed", "no_schema", "not_json", "not_utf8",
+        "oversized", "schema_unavailable", "too_deep", "unrecognised",
     }
 )  # fmt: skip
 """The reasons that say "not understood"; an empty message or somebody else's span is understood, and left alone."""
