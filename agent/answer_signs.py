@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from agent.join_entry import digest, has_failed
 from agent.outcome_kinds import Kind
+from detectors.loops import ends_in_loop
+from detectors.refusals import HARD, NONE, SOFT, refusal_level
 
 if TYPE_CHECKING:
     from agent.records import Exchange
@@ -16,6 +18,7 @@ SHORTEST = 40
 _LIMIT_REASONS = {"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"}
 _FILTER_REASONS = {"refusal", "content_filter", "content_filtered", "guardrail_intervened", "safety"}
 _CLOSING = frozenset(".!?…:;。!?؟।॥)]}>\"'`”’»」』*_~|") | frozenset("✓✅🙂😊")
+_REFUSALS = {NONE: 0, SOFT: Kind.REFUSED_SOFTLY, HARD: Kind.REFUSED}
 
 
 def wording(text: str | None, shortest: int = 0) -> int:
@@ -46,7 +49,7 @@ def answer_signs(exchange: Exchange) -> int:
         return Kind.ERROR
     if not text:
         return 0 if exchange.tool_calls or exchange.response is None else Kind.EMPTY
-    found = 0
+    found = _REFUSALS[refusal_level(text)] | (Kind.LOOP if ends_in_loop(text) else 0)
     reason = (exchange.finish_reason or "").lower()
     if reason in _FILTER_REASONS:
         found |= Kind.REFUSED

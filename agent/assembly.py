@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from agent.answer_memory import RecentAnswers
 from agent.crowd_watch import make_crowd_watchers
 from agent.embedding.runtime import OnnxEmbedder
 from agent.exchange_watch import Watching
-from agent.exchange_watchers import make_exchange_watchers
+from agent.exchange_watchers import make_exchange_watchers, make_settlement
 from agent.intake import Clocks, Intake
 from agent.join import JoinBuffer
+from agent.model_families import ModelFamilies
 from agent.pager import make_pager
 from agent.pipeline import Pipeline
 from agent.profile import Profile, ProfileError
 from agent.reading import decode_options
 from agent.regions import make_regions
 from agent.schemas import SchemaCache, decoder
-from agent.settlement import Settlement
 from agent.side import Side
 from agent.slices import Slices, make_slices
 from agent.watch import CellsVisited, ReferenceLength, Watcher
@@ -55,15 +54,17 @@ def build_pipeline(
     `more` watches the prompts too; `terms` collect the words of regions, by side, where the user asks for them.
     """
     options = decode_options(settings, str(profile.manifest.get("prompt_part", "last_user")))
-    if settings.slices.values and settings.slices.field not in {"model", *options.tags}:
-        options = replace(options, tags=(*options.tags, settings.slices.field))
+    wanted = [settings.slices.field if settings.slices.values else "model", settings.outcomes.canary_tag]
+    more_tags = [tag for tag in wanted if tag not in {None, "model", *options.tags}]
+    options = replace(options, tags=(*options.tags, *map(str, more_tags)))
     embedder = OnnxEmbedder(
         profile.embedder_onnx, profile.tokenizer, profile.embedder_spec, threads=settings.embedding.threads
     )
     intake = Intake(decoder(options), sampler, clocks)
     intake.schemas = options.schemas if isinstance(options.schemas, SchemaCache) else None
-    join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds)
-    settlement = Settlement(memory=RecentAnswers(profile.embedder_spec.dim))
+    families = ModelFamilies(settings.outcomes.families)
+    join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds, families)
+    settlement = make_settlement(settings, profile, families)
     watching = Watching(_slices(settings, profile), make_exchange_watchers(settings, profile), settlement)
     return Pipeline(intake, embedder, make_sides(settings, profile, more, terms), join, clocks, watching)
 

@@ -9,9 +9,11 @@ at arrival plus a constant, and the watermark never steps back.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from agent.join_entry import BOTH, MOST_VERDICTS, Entry, Verdict, carried, digest, verdict
+from agent.join_entry import BOTH, MOST_VERDICTS, Entry, Verdict, carried, digest, verdicts
+from agent.visit import Visit
 
 if TYPE_CHECKING:
     from agent.intake import Item
@@ -23,30 +25,6 @@ PARTS = ("half", "feedback")
 """Every value of the label `part` of `offmap_joins`."""
 
 
-class Visit(NamedTuple):
-    """What became of one item.
-
-    Attributes
-    ----------
-    item : Item
-        Its status is "duplicate" or "feedback" where nothing of it is scored.
-    sides : int
-        The halves of it to be scored and counted.
-    entry : Entry or None
-        Its exchange, where it has one that can be named.
-    completes : bool
-        The exchange is now as whole as it will be.
-    verdicts : tuple of Verdict
-        Feedback that has just found its exchange.
-    """
-
-    item: Item
-    sides: int = 0
-    entry: Entry | None = None
-    completes: bool = False
-    verdicts: tuple[Verdict, ...] = ()
-
-
 class JoinBuffer:
     """Finds the exchange that each item belongs to.
 
@@ -56,6 +34,8 @@ class JoinBuffer:
         Exchanges that wait at once, and settled ones that are remembered at once: at least 1 of each.
     ttl_seconds : float
         Event time that each of them is kept for at most.
+    families : callable, optional
+        From the name of a model that judged to the hash of its family.
 
     Attributes
     ----------
@@ -67,7 +47,10 @@ class JoinBuffer:
         Of exchanges given up, the halves that never came; since the caller last emptied it.
     """
 
-    def __init__(self, max_pending: int, ttl_seconds: float) -> None:
+    def __init__(
+        self, max_pending: int, ttl_seconds: float, families: Callable[[str | None], int] = lambda _model: 0
+    ) -> None:
+        self._families = families
         self._most = max_pending
         self._ttl = ttl_seconds
         self.waiting: OrderedDict[int, Entry] = OrderedDict()
@@ -104,15 +87,18 @@ class JoinBuffer:
         self._by_trace = {entry.trace: entry.key for entry in kept if entry.trace and entry.have}
 
     def _begin(self, item: Item, exchange: Exchange, key: int, early: Entry | None) -> Visit:
-        """Make a new exchange; feedback that was there before it is now joined."""
+        """Make a new exchange; feedback that was there before it is now joined, and so is what it brings itself."""
         whole = exchange.join_key is None
         halves = BOTH if whole else carried(exchange)
         entry = Entry(key, digest(exchange.trace_id), item.watermark + self._ttl, halves, whole=whole)
+        if early is not None and not early.have:
+            entry.verdicts = early.verdicts
+            self.outcomes["feedback", "joined"] += len(early.verdicts)
+        new = [each for each in verdicts(exchange, self._families) if each not in entry.verdicts]
+        entry.verdicts = [*entry.verdicts, *new][:MOST_VERDICTS]
+        found = tuple(entry.verdicts)
         if not key:  # nothing could ever be joined to it
-            return Visit(item, halves, entry, completes=True)
-        found = tuple(early.verdicts) if early is not None and not early.have else ()
-        self.outcomes["feedback", "joined"] += len(found)
-        entry.verdicts = list(found)
+            return Visit(item, halves, entry, True, found)
         if early is not None:
             self.waiting.pop(key, None)
         self._file(self.settled if halves == BOTH else self.waiting, entry, item.watermark)
@@ -134,7 +120,7 @@ class JoinBuffer:
 
     def _feedback(self, item: Item, exchange: Exchange) -> Visit:
         """Bring feedback, or an update without text, to its exchange; feedback without one waits for it."""
-        given = tuple(map(verdict, exchange.scores or ()))
+        given = verdicts(exchange, self._families)
         item = item._replace(status="feedback")
         entry = self._find(exchange)
         if entry is None or not entry.have:

@@ -34,6 +34,8 @@ class Numbers(NamedTuple):
 class Verdict(NamedTuple):
     """A `Score` without text: names as hashes (`digest`; 0 for none), the value as it came (NaN for none).
 
+    Name and label are hashed in lower case.
+
     `family` is the hash of the name of the judge's model family; 0 for an unknown one.
     """
 
@@ -142,4 +144,10 @@ def verdict(score: Score, families: Callable[[str | None], int] = lambda _model:
     True
     """
     value = math.nan if score.value is None else score.value
-    return Verdict(digest(score.name), value, digest(score.label), digest(score.judge), families(score.judge))
+    label = None if score.label is None else score.label.strip().casefold()
+    return Verdict(digest(score.name.casefold()), value, digest(label), digest(score.judge), families(score.judge))
+
+
+def verdicts(exchange: Exchange, families: Callable[[str | None], int]) -> tuple[Verdict, ...]:
+    """Return all scores that an exchange brings, without their text."""
+    return tuple(verdict(score, families) for score in exchange.scores or ())

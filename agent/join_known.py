@@ -30,7 +30,9 @@ class Known(NamedTuple):
     completed : bool
         Said once of each exchange; False where only verdicts are new.
     verdicts : tuple of Verdict
-        Those that are new; with `completed` also those that had come before.
+        Those that are new; with `completed` also those that had come before it.
+    earlier : tuple of Verdict
+        Those of earlier reports.
     kinds : int
         Bits of `agent.outcome_kinds.Kind`: all that is known so far of how it ended.
     fresh : int
@@ -54,6 +56,7 @@ class Known(NamedTuple):
     response: Numbers | None
     completed: bool
     verdicts: tuple[Verdict, ...]
+    earlier: tuple[Verdict, ...]
     kinds: int
     fresh: int
     answered: bool

@@ -11,6 +11,9 @@ P_VALUE_EDGES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 
 
 NOVELTY_EDGES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 
+BANDS = (0.01, 0.05, 0.2, 1.0)
+"""Upper ends of the bands of p-values that exchanges are counted in."""
+
 
 class Metric(NamedTuple):
     """One row of the table.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.metric_row import NOVELTY_EDGES, P_VALUE_EDGES, Metric
 from agent.metric_rows_crowd import CROWD
 from agent.metric_rows_health import HEALTH
+from agent.metric_rows_outcomes import OUTCOMES
 from agent.metric_rows_regions import REGIONS
 
 METRICS = (
@@ -134,6 +135,7 @@ METRICS = (
     Metric("offmap_pager_off", "gauge", "1 where nothing was accepted to compare with: no page will come.", ("side",)),
     *CROWD,
     *REGIONS,
+    *OUTCOMES,
     Metric("offmap_watermark_timestamp_seconds", "gauge", "Newest event time seen, seconds since the epoch."),
     Metric(
         "offmap_last_scored_timestamp_seconds",

@@ -21,11 +21,12 @@ from agent.watch import below
 if TYPE_CHECKING:
     from agent.exchange_watch import ExchangeWatcher
     from agent.intake import Clocks, Intake
-    from agent.join import JoinBuffer, Visit
+    from agent.join import JoinBuffer
     from agent.records import Record
     from agent.seams import Embedder
     from agent.side import Side
     from agent.slices import Slices
+    from agent.visit import Visit
     from agent.watch import SideScores
 
 SIDES = tuple(BITS)

@@ -8,7 +8,7 @@ from agent.join_entry import PROMPT
 from agent.words import SHOWN
 
 if TYPE_CHECKING:
-    from agent.join import Visit
+    from agent.visit import Visit
     from agent.watch import SideScores
 
 

@@ -9,15 +9,29 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from agent.answer_signs import SHORTEST, answer_signs, wording
-from agent.join_entry import BITS, MOST_VERDICTS, PROMPT, RESPONSE, Entry, Numbers, Verdict, digest, has_failed
+from agent.join_entry import (
+    BITS,
+    MOST_VERDICTS,
+    PROMPT,
+    RESPONSE,
+    Entry,
+    Numbers,
+    Verdict,
+    digest,
+    has_failed,
+    session_of,
+)
 from agent.join_known import Known, Vectors
 from agent.outcome_kinds import Kind
+from agent.watch import below
 
 if TYPE_CHECKING:
-    from agent.join import Visit
+    from agent.join_entry import Verdict
     from agent.join_known import AnswerMemory, Vector
+    from agent.outcome_book import OutcomeBook
     from agent.records import Exchange
     from agent.tally import State
+    from agent.visit import Visit
     from agent.watch import SideScores
 
 IRRELEVANT = 0.1
@@ -33,13 +47,19 @@ class Settlement:
         From the name of a model to the hash of its family's name; 0 for an unknown one.
     memory : AnswerMemory, optional
         Without one no answer counts as recycled.
+    book : OutcomeBook, optional
+        Without one verdicts add nothing to what the texts tell, and no exchange counts.
     """
 
     def __init__(
-        self, families: Callable[[str | None], int] = lambda _model: 0, memory: AnswerMemory | None = None
+        self,
+        families: Callable[[str | None], int] = lambda _model: 0,
+        memory: AnswerMemory | None = None,
+        book: OutcomeBook | None = None,
     ) -> None:
         self._families = families
         self._memory = memory
+        self._book = book
 
     def settle(self, visits: Sequence[Visit], scored: Mapping[str, SideScores]) -> list[Known]:
         """Take a batch in, in order; `scored` holds the scores of the texts that were due, by side."""
@@ -59,16 +79,22 @@ class Settlement:
             entry.vector = next(iter(vectors.values()), None) if waits else None
             if report := self._report(entry, visit, Vectors(**vectors)):
                 known.append((entry, report))
-        return [report for _, report in known] if self._memory is None else _remembered(self._memory, known)
+        if self._memory is not None:
+            known = _remembered(self._memory, known)
+        return [report if self._book is None else self._book.note(entry, report) for entry, report in known]
 
     def get_state(self) -> State:
-        """Return the memory's state."""
-        return {} if self._memory is None else self._memory.get_state()
+        """Return the state of memory and book."""
+        parts = {"memory": self._memory, "book": self._book}
+        held = {name: part.get_state() for name, part in parts.items() if part is not None}
+        return {f"{name}/{key}": array for name, state in held.items() for key, array in state.items()}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on from `get_state`."""
-        if self._memory is not None and state:
-            self._memory.set_state(state)
+        if self._memory is not None and (part := below(state, "memory/")):
+            self._memory.set_state(part)
+        if self._book is not None and (part := below(state, "book/")):
+            self._book.set_state(part)
 
     def _describe(self, entry: Entry, visit: Visit, exchange: Exchange) -> None:
         """Write down what the item says apart from scores."""
@@ -80,29 +106,33 @@ class Settlement:
         if visit.sides & RESPONSE:
             entry.answered = exchange.response is not None or has_failed(exchange)
             entry.kinds |= answer_signs(exchange)
+            if self._book is not None:
+                entry.kinds |= self._book.rules.marks(exchange)
             entry.wording = wording(exchange.response, SHORTEST)
         if has_failed(exchange):
             entry.kinds |= Kind.ERROR
-        entry.session = entry.session or digest(exchange.session)
+        entry.session = entry.session or max(0, session_of(exchange))
         if (model := exchange.model or exchange.model_asked) and (exchange.model or not entry.model):
             entry.model, entry.family = digest(model), self._families(model)
 
     def _report(self, entry: Entry, visit: Visit, vectors: Vectors) -> Known | None:
         """Say what is new of an exchange; nothing before it is whole, nor when its other half did not come in time."""
-        if not visit.completes and not entry.complete:
-            entry.held = min(MOST_VERDICTS, entry.held + len(visit.verdicts))
+        held = entry.held
+        entry.held = min(MOST_VERDICTS, held + len(visit.verdicts))
+        if not (visit.completes or entry.complete):
             return None
-        verdicts = visit.verdicts
-        if visit.completes and not entry.complete:
-            early = max(entry.held, len(visit.verdicts))
-            verdicts, entry.complete = tuple(entry.verdicts[:early]), True
-        known = self._known(entry, visit, verdicts, vectors)
+        verdicts, earlier = visit.verdicts, tuple(entry.verdicts[:held])
+        if not entry.complete:
+            verdicts, earlier, entry.complete = (*earlier, *verdicts), (), True
+        known = self._known(entry, visit, (verdicts, earlier), vectors)
         if not (known.completed or known.verdicts or known.fresh):
             return None
         entry.kinds = entry.told = known.kinds
         return known
 
-    def _known(self, entry: Entry, visit: Visit, verdicts: tuple[Verdict, ...], vectors: Vectors) -> Known:
+    def _known(
+        self, entry: Entry, visit: Visit, verdicts: tuple[tuple[Verdict, ...], tuple[Verdict, ...]], vectors: Vectors
+    ) -> Known:
         completed = visit.completes
         kinds = entry.kinds | (Kind.IRRELEVANT if completed and vectors.cosine < IRRELEVANT else 0)
         return Known(
@@ -110,7 +140,8 @@ class Settlement:
             prompt=entry.prompt,
             response=entry.response,
             completed=completed,
-            verdicts=verdicts,
+            verdicts=verdicts[0],
+            earlier=verdicts[1],
             kinds=kinds,
             fresh=kinds & ~entry.told,
             answered=entry.answered,
@@ -124,7 +155,7 @@ class Settlement:
         )
 
 
-def _remembered(memory: AnswerMemory, known: Sequence[tuple[Entry, Known]]) -> list[Known]:
+def _remembered(memory: AnswerMemory, known: Sequence[tuple[Entry, Known]]) -> list[tuple[Entry, Known]]:
     """Add what the memory says of answers: to the exchange, and to every report on it from then on."""
     found = iter(memory.recycled([report for _, report in known if report.completed]))
     reports = []
@@ -133,7 +164,7 @@ def _remembered(memory: AnswerMemory, known: Sequence[tuple[Entry, Known]]) -> l
         entry.kinds |= new
         entry.told |= new
         remembered = entry.kinds & (Kind.RECYCLED | Kind.RECYCLED_SOFTLY)  # of its other kinds some may be newer
-        reports.append(report._replace(kinds=report.kinds | remembered, fresh=report.fresh | new))
+        reports.append((entry, report._replace(kinds=report.kinds | remembered, fresh=report.fresh | new)))
     return reports
 
 

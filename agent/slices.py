@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agent.metric_row import BANDS
 from agent.pager import make_pager
 from agent.watch import below
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from config import PagerSettings, SliceSettings
 
 OTHER = "other"
-
-BANDS = (0.01, 0.05, 0.2, 1.0)
-"""Upper ends of the bands of p-values that texts are counted in."""
 
 
 def make_slices(

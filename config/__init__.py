@@ -15,6 +15,7 @@ from config.sections import (
     WindowSettings,
 )
 from config.sections_kafka import KafkaSettings
+from config.sections_outcomes import OutcomeSettings
 from config.sections_pager import PagerSettings
 from config.sections_payload import JoinSettings, PayloadSettings, SchemaRegistrySettings
 from config.sections_regions import RegionSettings
@@ -28,6 +29,7 @@ __all__ = [
     "JoinSettings",
     "KafkaSettings",
     "LoggingSettings",
+    "OutcomeSettings",
     "PagerSettings",
     "PayloadSettings",
     "ProfileSettings",

@@ -45,10 +45,14 @@ def _default(key: str, field: FieldInfo) -> str:
     if key == "lengths":
         return "`" + ", ".join(format_duration(item) for item in value) + "`"
     if isinstance(value, tuple):
-        return "`" + ", ".join(f"{item:g}" for item in value) + "`"
+        return "`" + ", ".join(_item(item) for item in value) + "`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{value:.10g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def _item(value: float | str) -> str:
+    return _escape(value) if isinstance(value, str) else f"{value:g}"
 
 
 _NAMES: dict[Any, str] = {

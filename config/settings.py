@@ -16,6 +16,7 @@ from config.sections import (
     WindowSettings,
 )
 from config.sections_kafka import KafkaSettings
+from config.sections_outcomes import OutcomeSettings
 from config.sections_pager import PagerSettings
 from config.sections_payload import JoinSettings, PayloadSettings, SchemaRegistrySettings
 from config.sections_regions import RegionSettings
@@ -52,6 +53,9 @@ class Settings(Section):
     )
     regions: RegionSettings = Field(
         default=RegionSettings(), description="How what lies off the map is sorted into regions."
+    )
+    outcomes: OutcomeSettings = Field(
+        default=OutcomeSettings(), description="What counts as a failure of the model, and who judges it."
     )
     pager: PagerSettings = Field(
         default=PagerSettings(), description="When somebody is told that more lies off the map than was accepted."

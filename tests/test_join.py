@@ -198,7 +198,7 @@ def test_most_feedback_on_one_exchange_is_bounded(make: Make) -> None:
 def test_an_error_in_the_response_s_place_completes(make: Make) -> None:
     pipeline = make()
     (known,) = feed(pipeline, [cloud("request", chat(1)), cloud("response", {"error": {"code": "overloaded"}})])
-    assert (known.kinds, known.response, known.completed) == (Kind.ERROR, None, True)
+    assert (known.kinds, known.response, known.completed) == (Kind.ERROR | Kind.ANY | Kind.COUNTED, None, True)
     assert texts(pipeline) == {("prompt", "scored"): 1.0, ("response", "absent"): 1.0}
 
 

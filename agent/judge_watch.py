@@ -1,0 +1,134 @@
+"""Whether the judges can be believed: what they say of answers that are bad for certain, and of their own kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.outcome_kinds import Kind
+from agent.watch import acknowledgement
+from detectors.agreement import effective_votes, mean_kappa
+from detectors.interval import anytime_interval
+
+if TYPE_CHECKING:
+    from agent.join_entry import Verdict
+    from agent.join_known import Known
+    from agent.outcome_rules import OutcomeRules
+    from agent.tally import State, Tally
+    from agent.watch import Measured
+
+CANARIES = (Kind.LOOP, Kind.EMPTY, Kind.RECYCLED, Kind.IRRELEVANT, Kind.PLANTED)
+MOST_JUDGES = 8
+"""Judges that are compared with each other: the first that come."""
+ALARM = 0.5
+"""A judge that passes more than this of the canaries is no judge."""
+
+_TRUTHS = Kind.GOLD_GOOD | Kind.GOLD_BAD | Kind.PLANTED
+Opinions = dict[int, bool]
+
+
+class JudgeWatch:
+    """Counts the verdicts of judging models on canaries, by family, and against each other.
+
+    Parameters
+    ----------
+    rules : OutcomeRules
+    alpha : float
+        Of the pass rate's interval.
+    acknowledged : str
+        The user's word: with another one all but the counters begins anew.
+    """
+
+    def __init__(self, rules: OutcomeRules, alpha: float, acknowledged: str) -> None:
+        self._rules = rules
+        self._alpha = alpha
+        self._acknowledged = acknowledgement(acknowledged)
+        self._canaries = np.zeros(2, dtype=np.int64)  # passed, failed
+        self._judges: list[int] = []
+        self._verdicts = np.zeros((MOST_JUDGES, MOST_JUDGES, 2, 2), dtype=np.int64)
+        self._errors = np.zeros_like(self._verdicts)
+
+    def update(self, known: Sequence[Known], tally: Tally) -> None:
+        """Count the verdicts that are new."""
+        for one in known:
+            for verdict, fails in self._judged(one.verdicts):
+                self._count(one, verdict, tally, fails=fails)
+            if one.verdicts or one.fresh & _TRUTHS:
+                self._compare(one)
+
+    def measure(self) -> Measured:
+        """Return the pass rate and its bounds from the first canary on, and what there is enough of."""
+        found: Measured = {}
+        if self._canaries.any():
+            passed, failed = self._canaries.tolist()
+            lower, upper = map(float, anytime_interval(passed, failed, self._alpha))
+            rate = {"": passed / (passed + failed), "_lower": lower, "_upper": upper}
+            found |= {f"offmap_canary_pass_rate{suffix}": {(): value} for suffix, value in rate.items()}
+            found["offmap_canary_alarm"] = {(): float(lower > ALARM)}
+        if (votes := effective_votes(self._errors)) is not None:
+            found["offmap_judges"] = {(): float(votes.judges)}
+            found["offmap_effective_judges"] = {(): votes.votes}
+        if (kappa := mean_kappa(self._verdicts)) is not None:
+            found["offmap_judge_kappa"] = {(): kappa}
+        return found
+
+    def get_state(self) -> State:
+        """Return the counts, and hashes of the judges' names."""
+        return {
+            "acknowledged": self._acknowledged,
+            "canaries": self._canaries.copy(),
+            "judges": np.array(self._judges, dtype=np.uint64),
+            "verdicts": self._verdicts.copy(),
+            "errors": self._errors.copy(),
+        }
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from `get_state`, unless the user has acknowledged what it led to."""
+        same = state["verdicts"].shape == self._verdicts.shape
+        if same and np.array_equal(state["acknowledged"], self._acknowledged):
+            self._canaries, self._judges = state["canaries"].astype(np.int64), state["judges"].tolist()
+            self._verdicts, self._errors = state["verdicts"].astype(np.int64), state["errors"].astype(np.int64)
+
+    def _judged(self, verdicts: Sequence[Verdict]) -> Iterator[tuple[Verdict, bool]]:
+        """Yield the verdicts of models that have an opinion, and whether they fail the answer."""
+        for verdict in verdicts:
+            fails = self._rules.opinion(verdict)
+            if fails is not None and self._rules.judge(verdict):
+                yield verdict, fails
+
+    def _count(self, one: Known, verdict: Verdict, tally: Tally, *, fails: bool) -> None:
+        family = "unknown"
+        if verdict.family and one.family:
+            family = "same" if verdict.family == one.family else "other"
+        tally.add("offmap_verdicts", (family,))
+        canaries = [kind.name.lower() for kind in CANARIES if one.kinds & kind]
+        if canaries:
+            self._canaries[int(fails)] += 1
+            for canary in (*canaries, "any"):
+                tally.add("offmap_canary_verdicts", (canary, "failed" if fails else "passed"))
+
+    def _compare(self, one: Known) -> None:
+        """Put the judges' opinions of one exchange beside each other: those pairs of which a part is new."""
+        before = self._opinions(one.earlier, {})
+        now = self._opinions(one.verdicts, before)
+        for j, k in combinations(sorted(now), 2):
+            if j not in before or k not in before:
+                self._verdicts[j, k, int(now[j]), int(now[k])] += 1
+            if one.kinds & _TRUTHS and (j not in before or k not in before or one.fresh & _TRUTHS):
+                good = not one.kinds & (Kind.GOLD_BAD | Kind.PLANTED)
+                self._errors[j, k, int(now[j] == good), int(now[k] == good)] += 1
+
+    def _opinions(self, verdicts: Sequence[Verdict], known: Opinions) -> Opinions:
+        """Add the first opinion of each judge, by the judge's number."""
+        found = dict(known)
+        for verdict, fails in self._judged(verdicts):
+            name = self._rules.judge(verdict)
+            if name not in self._judges and len(self._judges) < MOST_JUDGES:
+                self._judges.append(name)
+            if name in self._judges:
+                found.setdefault(self._judges.index(name), fails)
+        return found
