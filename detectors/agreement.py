@@ -41,7 +41,7 @@ def effective_votes(errors: Tables) -> EffectiveVotes | None:
     >>> errors[0, 1] = [[160, 20], [20, 50]]
     >>> found = effective_votes(errors)
     >>> found.judges, round(found.votes, 2)
-    (2, 1.24)
+    (2, 1.25)
     """
     pairs = _pairs(errors, FEWEST_GOLD)
     found = {pair: value for pair, table in pairs.items() if (value := _phi(table)) is not None}

@@ -56,7 +56,7 @@ def failure_ratio(first: tuple[float, float], second: tuple[float, float], alpha
     --------
     >>> found = failure_ratio((60, 200), (100, 1_000), 0.05)
     >>> round(found.ratio, 2), round(found.lower, 2), round(found.upper, 2), found.evidence > 3
-    (3.0, 1.47, 6.0, True)
+    (3.0, 1.37, 6.28, True)
     >>> failure_ratio((14, 20), (100, 1_000), 0.05) is None
     True
     """

@@ -1,0 +1,274 @@
+"""Failures by coverage: what counts as one, once for each, however the parts of an exchange come."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agent.assembly import build_pipeline
+from agent.intake import Clocks
+from agent.join_entry import Verdict, digest
+from agent.join_known import Known
+from agent.outcome_book import band
+from agent.outcome_kinds import OUTCOMES, Kind
+from agent.outcome_rules import OutcomeRules
+from agent.outcome_watch import NAMES
+from agent.pipeline import Pipeline
+from agent.profile import read_profile
+from agent.records import Record
+from agent.sampling import HashSampler
+from config import ConfigError, OutcomeSettings, load_settings
+from detectors.failure_ratio import failure_ratio
+from tests.small import ODD, sentences, small_profile, small_settings
+
+NOW = 1_760_000_000.0
+ASKED = [*sentences(150, 51), *sentences(50, 52, ODD)]
+GOOD = [f"{text}, and so it is done." for text in sentences(200, 53)]
+Make = Callable[..., Pipeline]
+
+
+@pytest.fixture(scope="module")
+def make() -> Make:
+    profile = read_profile(small_profile())
+
+    def make(acknowledged: str = "", **outcomes: Any) -> Pipeline:
+        sections = small_settings(outcomes=outcomes, pager={"acknowledged": acknowledged})
+        clocks = Clocks(now=None, horizon=lambda: NOW + 10**6, timer=lambda: 0.0)
+        return build_pipeline(load_settings(None, sections), profile, clocks, HashSampler())
+
+    return make
+
+
+def exchange(i: int, answer: str | None = None, **more: Any) -> dict[str, Any]:
+    """One whole exchange in OpenAI's shape."""
+    message = {"content": GOOD[i] if answer is None else answer}
+    choice = {"message": message, "finish_reason": more.pop("finish", "stop")}
+    request = {"model": "gpt-4", "messages": [{"role": "user", "content": more.pop("asked", ASKED[i])}]}
+    return {"id": f"r{i}", "time": NOW + i, "request": request, "response": {"choices": [choice]}} | more
+
+
+def score(i: int, name: str, value: Any, judge: str | None = None, at: float = 500.0) -> dict[str, Any]:
+    body = {"name": name, "value": value, "observationId": f"r{i}"} | ({"metadata": {"model": judge}} if judge else {})
+    return {"type": "score-create", "timestamp": NOW + at, "body": body}
+
+
+def feed(pipeline: Pipeline, values: list[Any], size: int = 64, start: int = 0) -> list[Known]:
+    records = [Record("llm", 0, start + i, json.dumps(value).encode()) for i, value in enumerate(values)]
+    return [one for i in range(0, len(records), size) for one in pipeline.process(records[i : i + size]).known]
+
+
+def by_kind(pipeline: Pipeline, name: str = "offmap_outcomes") -> dict[str, float]:
+    found: dict[str, float] = {}
+    for (_, kind), count in pipeline.evaluate().get(name, {}).items():
+        found[kind] = found.get(kind, 0) + float(count)
+    return found
+
+
+LOOP = "It was good. " + "I would say that again and again. " * 20
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "kinds"),
+    [
+        ("The bill is due on Monday.", {}, set()),
+        ("", {}, {"empty", "any"}),
+        ("I'm sorry, but I can't help with that.", {}, {"refused", "any"}),
+        ("It is never okay to hurt people. Violence is harmful.", {}, {"refused_softly"}),
+        ("The bill is due on", {}, {"unfinished"}),
+        ("The bill is due on Monday.", {"finish": "length"}, {"truncated", "any"}),
+        ("The bill is due on Monday.", {"finish": "content_filter"}, {"refused", "any"}),
+        (LOOP, {}, {"loop", "any"}),
+    ],
+)
+def test_what_an_answer_s_text_tells(make: Make, answer: str, more: dict[str, Any], kinds: set[str]) -> None:
+    pipeline = make()
+    feed(pipeline, [exchange(1, answer, **more)])
+    told = by_kind(pipeline)
+    told.pop("irrelevant", None)  # the letters' embedder thinks that of some
+    assert set(told) == kinds or set(told) == kinds | {"any"}
+    assert by_kind(pipeline, "offmap_outcome_exchanges")["loop"] == 1
+
+
+def test_tool_calls_are_an_answer_and_an_error_is_none(make: Make) -> None:
+    pipeline = make()
+    called = exchange(1)
+    call = {"type": "function", "id": "c", "function": {"name": "f", "arguments": "{}"}}
+    called["response"]["choices"][0]["message"] = {"content": None, "tool_calls": [call]}
+    feed(pipeline, [called])
+    assert by_kind(pipeline) == {}
+    feed(pipeline, [exchange(2) | {"response": {"error": {"code": "overloaded"}}}])
+    assert by_kind(pipeline) == {"error": 1.0, "any": 1.0}
+
+
+def test_counts_by_band_are_exact_and_add_up(make: Make) -> None:
+    pipeline = make()
+    known = feed(pipeline, [exchange(i, LOOP if i % 4 == 0 else None) for i in range(200)])
+    bands = [band(one.prompt.p_value) for one in known if one.prompt is not None]
+    assert len(bands) == 200
+    assert len(set(bands)) == 4
+    shown = pipeline.evaluate()
+    for i, end in enumerate(("0.01", "0.05", "0.2", "1")):
+        assert shown["offmap_outcome_exchanges"][end, "loop"] == bands.count(i)
+        assert shown["offmap_outcomes"].get((end, "loop"), 0) == bands[::4].count(i)
+    failed = sum(b < 2 for b in bands[::4]), sum(b >= 2 for b in bands[::4])
+    n = sum(b < 2 for b in bands), sum(b >= 2 for b in bands)
+    expected = failure_ratio((failed[0], n[0]), (failed[1], n[1]), 0.05)
+    if expected is None:
+        assert ("loop",) not in shown.get("offmap_failure_ratio", {})
+    else:
+        assert shown["offmap_failure_ratio"]["loop",] == expected.ratio
+        assert shown["offmap_failure_ratio_lower"]["loop",] == expected.lower
+
+
+def test_more_failures_off_the_map_are_shown_with_bounds_and_state(make: Make) -> None:
+    pipeline = make()
+    feed(pipeline, [exchange(i, LOOP if i >= 150 or i % 30 == 0 else None) for i in range(200)])
+    shown = pipeline.evaluate()
+    lower, ratio, upper = (shown[f"offmap_failure_ratio{end}"]["loop",] for end in ("_lower", "", "_upper"))
+    assert 1 < lower < ratio < upper
+    assert shown["offmap_brittle"]["loop",] == 1
+    assert shown["offmap_failure_evidence"]["loop",] > shown["offmap_failure_threshold"][()]
+    assert shown["offmap_failure_threshold"][()] == pytest.approx(math.log(20))
+    assert ("empty",) not in shown["offmap_failure_ratio"]
+
+
+def test_feedback_counts_when_it_comes_once_and_among_those_that_have_it(make: Make) -> None:
+    pipeline = make()
+    feed(pipeline, [exchange(i) for i in range(10)])
+    assert "feedback" not in by_kind(pipeline, "offmap_outcome_exchanges")
+    feed(pipeline, [score(1, "thumbs", 0), score(2, "thumbs", 1), score(3, "unknown", 0), score(4, "any", "BAD")])
+    feed(pipeline, [score(1, "thumbs", 0), score(1, "thumbs", -1), score(2, "thumbs", 0, at=600)])
+    assert by_kind(pipeline)["feedback"] == 3
+    assert by_kind(pipeline, "offmap_outcome_exchanges")["feedback"] == 3
+    assert "judge" not in by_kind(pipeline)
+    assert by_kind(pipeline)["any"] == 3 + by_kind(pipeline).get("irrelevant", 0)
+
+
+def test_a_score_in_the_exchange_s_own_message_and_one_that_comes_before_it(make: Make) -> None:
+    pipeline = make(failing_scores=["rating<=4"], judge_scores=["rating"])
+    feed(pipeline, [score(1, "rating", 3), exchange(1), score(2, "rating", 8), exchange(2)])
+    assert by_kind(pipeline)["judge"] == 1
+    assert by_kind(pipeline, "offmap_outcome_exchanges")["judge"] == 2
+
+
+def test_one_of_a_session_and_one_of_equal_prompts_counts(make: Make) -> None:
+    pipeline = make()
+    same = [exchange(i, LOOP, asked=ASKED[0]) for i in range(40)]
+    feed(pipeline, same)
+    assert by_kind(pipeline)["loop"] == 1
+    feed(pipeline, same[:25])  # with those before it 65: the second block of 64 begins
+    assert by_kind(pipeline)["loop"] == 2
+    other = [exchange(i, LOOP, asked=ASKED[0]) for i in range(3)]
+    for one in other:
+        one["request"]["model"] = "another"
+    feed(pipeline, other)
+    assert by_kind(pipeline)["loop"] == 3
+    feed(pipeline, [exchange(i, LOOP, asked=ASKED[3]) | {"metadata": {"session_id": "s"}} for i in range(9)])
+    assert by_kind(pipeline)["loop"] == 4
+
+
+def stream() -> list[Any]:
+    values: list[Any] = []
+    for i in range(120):
+        values.append(exchange(i, LOOP if i % 7 == 0 else "" if i % 11 == 0 else None))
+        if i % 3 == 0:
+            values.append(score(i - i % 2 * 2, "thumbs", i % 2))
+        if i % 5 == 0:
+            values.append(score(i, "rating", i % 9, judge="gpt-4"))
+    return values
+
+
+@pytest.mark.parametrize(("size", "cut"), [(1, 60), (7, 33), (50, 100)])
+def test_however_the_stream_is_cut_and_restarted_the_metrics_are_the_same(make: Make, size: int, cut: int) -> None:
+    rules = {"failing_scores": ["thumbs<=0", "rating<=4"]}
+    straight, first, second = make(**rules), make(**rules), make(**rules)
+    feed(straight, stream(), 1_000)
+    feed(first, stream()[:cut], size)
+    second.set_state(first.get_state())
+    feed(second, stream()[cut:], size, cut)
+    expected, found = straight.evaluate(), second.evaluate()
+    for name in [*(name for name in expected if "outcome" in name or "failure" in name or "canary" in name)]:
+        assert found[name] == expected[name], name
+    assert any(kind == "judge" for _, kind in expected["offmap_outcomes"])
+    assert expected["offmap_verdicts"]["same",] > 0
+
+
+def test_the_ratio_begins_anew_when_it_is_acknowledged_and_the_counters_go_on(make: Make) -> None:
+    first, second = make(), make(acknowledged="ticket 7")
+    feed(first, [exchange(i, LOOP if i >= 150 else None) for i in range(200)])
+    assert first.evaluate()["offmap_brittle"]["loop",] == 1
+    second.set_state(first.get_state())
+    assert "offmap_brittle" not in second.evaluate()
+    assert second.evaluate()["offmap_outcomes"] == first.evaluate()["offmap_outcomes"]
+
+
+def test_an_old_checkpoint_s_join_buffer_loads(make: Make) -> None:
+    first, second = make(), make()
+    half = exchange(1)
+    answer = {"id": "r1", "time": NOW, "response": half.pop("response")}
+    feed(first, [half, exchange(2)])
+    state = first.get_state()
+    new = {"complete", "answered", "held", "kinds", "told", "asked", "wording", "session", "model", "family"}
+    old = [name for name in state["join/entries"].dtype.names or () if name not in new]
+    state["join/entries"] = np.array(state["join/entries"][old].tolist(), dtype=_types(state["join/entries"], old))
+    state = {name: array for name, array in state.items() if not name.startswith(("exchanges/", "settlement/"))}
+    second.set_state(state)
+    (joined,) = feed(second, [answer], start=2)
+    assert joined.completed
+    assert joined.prompt is not None
+
+
+def _types(rows: Any, names: list[str]) -> Any:
+    return np.dtype([(name, rows.dtype[name]) for name in names])
+
+
+def test_the_state_is_bounded_and_holds_no_text(make: Make) -> None:
+    pipeline = make()
+    feed(pipeline, [exchange(i) | {"user": f"person-{i}"} for i in range(200)])
+    state = {k: v for k, v in pipeline.get_state().items() if k.startswith(("exchanges/", "settlement/book"))}
+    assert sum(array.nbytes for array in state.values()) < 100_000
+    assert b"person" not in b"".join(array.tobytes() for array in state.values())
+
+
+def test_rules_on_scores_and_labels() -> None:
+    settings = OutcomeSettings(
+        failing_scores=("Rating<=2", "toxicity>=0.5"), judge_scores=("rating",), gold_scores=("expert",)
+    )
+    rules = OutcomeRules(settings)
+
+    def bits(name: str, value: float = math.nan, label: str | None = None, judge: str | None = None) -> int:
+        return rules.bits(Verdict(digest(name), value, digest(label), digest(judge)))
+
+    assert bits("rating", 2.0) == Kind.JUDGED | Kind.JUDGE
+    assert bits("rating", 3.0) == Kind.JUDGED
+    assert bits("toxicity", 0.5) == Kind.RATED | Kind.FEEDBACK
+    assert bits("toxicity", 0.5, judge="gpt-4") == Kind.JUDGED | Kind.JUDGE
+    assert bits("other", 0.0) == 0
+    assert bits("other", label="good") == Kind.RATED
+    assert bits("rating", label="bad") == Kind.JUDGED | Kind.JUDGE
+    assert (bits("expert", label="good"), bits("expert", label="bad")) == (Kind.GOLD_GOOD, Kind.GOLD_BAD)
+
+
+@pytest.mark.parametrize(
+    ("section", "culprit"),
+    [
+        ({"failing_scores": ["rating"]}, "outcomes.failing_scores"),
+        ({"failing_scores": ["rating<=low"]}, "outcomes.failing_scores"),
+        ({"families": ["openai=("]}, "outcomes.families"),
+        ({"failing_labels": ["meh"], "passing_labels": ["Meh"]}, "outcomes.failing_labels"),
+        ({"uncovered_level": 0.1}, "outcomes.uncovered_level"),
+        ({"any_of": ["sad"]}, "outcomes.any_of"),
+    ],
+)
+def test_settings_that_cannot_be_used_name_the_field(section: dict[str, Any], culprit: str) -> None:
+    with pytest.raises(ConfigError, match=culprit):
+        load_settings(None, small_settings(outcomes=section))
+
+
+def test_every_kind_has_its_name() -> None:
+    assert len(set(NAMES)) == len(OUTCOMES) == 13
