@@ -21,6 +21,7 @@ from agent.embedding.session import EmbedderError
 from agent.intake import Clocks
 from agent.logs import set_up_logging
 from agent.pager import SECONDS_A_DAY
+from agent.pipeline import SIDES
 from agent.profile import Profile, ProfileError, read_profile
 from agent.reading import attend, dead_letters, kafka_source
 from agent.region_terms import RegionTerms
@@ -111,7 +112,9 @@ def run_replay(
     sampler = HashSampler(settings.sampling.max_fraction)
     with _known_errors():
         profile = _profile(settings)
-        terms = {side: RegionTerms() for side in profile.references} if settings.regions.show_terms else {}
+        terms = (
+            {side: RegionTerms() for side in SIDES if side in profile.references} if settings.regions.show_terms else {}
+        )
         pipeline = build_pipeline(settings, profile, clocks, sampler, terms=terms)
     result = replay(pipeline, source, outputs, progress)
     return result._replace(terms={side: found.found() for side, found in terms.items()})

@@ -57,6 +57,13 @@ class EmbeddingSettings(Section):
         default=True,
         description="Score responses too, where the profile has a reference for them; most of the cost lies there.",
     )
+    style_channel: bool = Field(
+        default=True,
+        description=(
+            "Score the source and style of prompts too, where the profile was fitted with `--style-channel`; `offmap "
+            "inspect` says what a prompt costs by that."
+        ),
+    )
 
 
 class SamplingSettings(Section):
