@@ -66,12 +66,20 @@ def tool(name: str) -> Path:
     path = _folder(wanted.module) / name
     with _alone(path):
         if not path.exists():
-            print(f"building {name}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"building {name}\n")
             flags = ["-trimpath", f"-ldflags={LDFLAGS}", "-buildvcs=false"]
             fresh = path.with_name(f".{name}")
             _run([_go(), "build", *flags, "-o", str(fresh), wanted.package], wanted.module)
             fresh.rename(path)
     return path
+
+
+def run_tool(name: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, with nothing of the user's own settings for it."""
+    nowhere = dict.fromkeys(("KUBECONFIG", "HELM_REPOSITORY_CONFIG", "HELM_REGISTRY_CONFIG"), os.devnull)
+    whole = {**os.environ, **nowhere, **environment}
+    command = [str(tool(name)), *map(str, arguments)]
+    return subprocess.run(command, env=whole, capture_output=True, text=True, check=False, timeout=120)
 
 
 def operator_crds() -> Path:
@@ -116,8 +124,8 @@ def main() -> None:
     """Build everything that is missing."""
     for name in TOOLS:
         began = time.monotonic()
-        print(f"{tool(name)} ({time.monotonic() - began:.0f} s)", flush=True)
-    print(operator_crds())
+        sys.stdout.write(f"{tool(name)} ({time.monotonic() - began:.0f} s)\n")
+    sys.stdout.write(f"{operator_crds()}\n")
 
 
 if __name__ == "__main__":
