@@ -15,7 +15,6 @@ DOWN_REASONS = (
     "starting",
     "bad_config",
     "bad_profile",
-    "profile_unreachable",
     "bad_checkpoint_folder",
     "canary_mismatch",
     "broker_unreachable",

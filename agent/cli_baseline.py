@@ -29,7 +29,6 @@ def baseline(profile: Profile, logs: Logs, output: Output, *, config: Config = N
         progress.step("replaying")
         found = record_baseline(settings, logs, output, seconds, progress.advance)
     typer.echo(f"{found.path}: {found.prompts:,} accepted prompts in {found.blocks:,} blocks of {block}")
-    for channel, shares in (("", found.shares), (" (style channel)", found.style_shares)):
-        for level, share in shares.items():
-            typer.echo(f"  {share:7.2%} at p ≤ {level:g}{channel}")
+    for level, share in found.shares.items():
+        typer.echo(f"  {share:7.2%} at p ≤ {level:g}")
     typer.echo(f"fingerprint {found.fingerprint}")

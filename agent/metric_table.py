@@ -54,8 +54,7 @@ METRICS = (
         "offmap_p_value",
         "histogram",
         "Conformal p-values against the held-out reference: the share of it that is at least as novel. Uniform when "
-        "production is exchangeable with the reference; mass at the left is traffic off the map. Side `style` is the "
-        "style channel: where prompts come from and how they are written, whatever they are about.",
+        "production is exchangeable with the reference; mass at the left is traffic off the map.",
         ("side",),
         edges=P_VALUE_EDGES,
     ),
@@ -124,7 +123,7 @@ METRICS = (
     Metric(
         "offmap_pager_run_length",
         "gauge",
-        "Expected number of scored texts between false pages of this side by itself.",
+        "Expected number of scored texts between false pages.",
         ("side", "reference"),
     ),
     Metric(

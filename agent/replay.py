@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from agent.board import Board
 from agent.metrics import render_openmetrics
-from agent.score_rows import OPTIONAL
 from agent.service import Service, ServiceOptions
 
 if TYPE_CHECKING:
@@ -83,7 +82,9 @@ def replay(
 
 
 def _line(row: ScoreRow) -> str:
-    fields = {name: value for name, value in row._asdict().items() if value is not None or name not in OPTIONAL}
+    fields = row._asdict()
+    if row.words is None:
+        del fields["words"]
     return json.dumps(fields, ensure_ascii=False) + "\n"
 
 

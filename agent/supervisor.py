@@ -24,18 +24,7 @@ class KnownError(Exception):
         self.reason = reason
 
 
-class PassingError(KnownError):
-    """One that may pass by itself, such as a server that does not answer: waited out whoever runs the agent."""
-
-
-def supervise(
-    work: Callable[[], None],
-    board: Board,
-    stop: Event,
-    *,
-    stay_up: bool,
-    pause: Callable[[float], object] | None = None,
-) -> None:
+def supervise(work: Callable[[Event], None], board: Board, stop: Event, *, stay_up: bool) -> None:
     """Run `work` until it ends by itself or `stop` is set.
 
     Parameters
@@ -46,8 +35,6 @@ def supervise(
     stop : Event
     stay_up : bool
         Whether a `KnownError` is waited out too (a sidecar must not hold its pod back) instead of being raised.
-    pause : callable, optional
-        How it waits between two attempts, in seconds; for `stop` unless given.
 
     Raises
     ------
@@ -58,10 +45,10 @@ def supervise(
     while not stop.is_set():
         began = time.monotonic()
         try:
-            work()
+            work(stop)
             break
         except KnownError as error:
-            if raised and not isinstance(error, PassingError):
+            if raised:
                 raise
             log.error("%s: %s", error.reason, error)  # noqa: TRY400 - the message says all; a trace would not help
             board.down(error.reason)
@@ -72,6 +59,6 @@ def supervise(
             wait = FIRST_WAIT_SECONDS  # it had worked: this is a new trouble
         board.count("offmap_worker_restarts")
         board.beat()
-        (pause or stop.wait)(wait)
+        stop.wait(wait)
         wait, raised = min(2 * wait, LONGEST_WAIT_SECONDS), False
     board.down("stopped")

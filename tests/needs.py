@@ -37,6 +37,11 @@ def require_prometheus() -> None:
         require_program(name, "install Prometheus (Debian: prometheus)")
 
 
+def require_alertmanager() -> None:
+    """The real Alertmanager."""
+    require_program("prometheus-alertmanager", "install Alertmanager (Debian: prometheus-alertmanager)")
+
+
 def require_module(name: str, remedy: str) -> None:
     """A Python package outside the runtime lock, named by its import name."""
     if importlib.util.find_spec(name) is None:

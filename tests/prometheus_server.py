@@ -19,6 +19,7 @@ START_TRIES = 5
 CONFIG = """\
 global: {{scrape_interval: {interval}s, scrape_timeout: {interval}s, evaluation_interval: {interval}s}}
 rule_files: {rules}
+alerting: {{alertmanagers: [{{static_configs: [{{targets: {alertmanagers}}}]}}]}}
 scrape_configs:
   - job_name: offmap
     static_configs: [{{targets: {targets}}}]
@@ -44,10 +45,19 @@ class PrometheusServer:
         Rule files to evaluate.
     scrape_interval : int
         Seconds between scrapes.
+    alertmanagers : tuple of str
+        ``host:port`` of each that is told of alerts.
     """
 
-    def __init__(self, *targets: str, rules: tuple[Path, ...] = (), scrape_interval: int = 1) -> None:
+    def __init__(
+        self,
+        *targets: str,
+        rules: tuple[Path, ...] = (),
+        scrape_interval: int = 1,
+        alertmanagers: tuple[str, ...] = (),
+    ) -> None:
         self._targets = targets
+        self._alertmanagers = alertmanagers
         self._rules = [str(path.resolve()) for path in rules]
         self._interval = scrape_interval
         self._folder = Path(tempfile.mkdtemp(prefix="offmap-prometheus-"))
@@ -71,7 +81,8 @@ class PrometheusServer:
         self.stop()
 
     def _start(self) -> None:
-        lists = {"rules": json.dumps(self._rules), "targets": json.dumps(self._targets)}
+        told = json.dumps(self._alertmanagers)
+        lists = {"rules": json.dumps(self._rules), "targets": json.dumps(self._targets), "alertmanagers": told}
         settings = CONFIG.format(interval=self._interval, **lists)
         (self._folder / "prometheus.yml").write_text(settings, encoding="utf-8")
         for _ in range(START_TRIES):

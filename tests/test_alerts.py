@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import promql_parser
 import pytest
 import yaml
 
-from agent.metric_table import BY_NAME
 from tests.monitoring.alert import Alert
+from tests.monitoring.asked import unknown
 from tests.monitoring.files import FILES, FOLDER, GROUPS
 from tests.needs import require_program
 
@@ -21,9 +19,6 @@ ROOT = Path(__file__).parents[1]
 PROMTOOL = sorted((ROOT / "tests/promtool").glob("*.yaml"))
 ALERTS = [alert for alerts in GROUPS.values() for alert in alerts]
 RUNBOOK = (ROOT / "RUNBOOK.md").read_text("utf-8")
-
-# what Prometheus puts beside the labels of the agent's own
-TARGET = {"namespace", "job", "instance", "pod", "le", "__name__"}
 
 
 def promtool(*arguments: str | Path) -> str:
@@ -78,31 +73,6 @@ def test_the_runbook_says_what_to_do(alert: Alert) -> None:
 
 def test_the_runbook_has_no_alert_that_is_gone() -> None:
     assert re.findall(r"^## (Offmap\w+)$", RUNBOOK, re.MULTILINE) == [alert.name for alert in ALERTS]
-
-
-def selectors(expr: str) -> Iterator[tuple[str, set[str]]]:
-    """Metric and label names of each selector in an expression."""
-    promql_parser.parse(expr)  # raises
-    for name, matchers in re.findall(r"\b(offmap_\w+)(?:\{([^}]*)\})?", expr):
-        yield name, set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", matchers))
-
-
-def unknown(expr: str) -> list[str]:
-    """What an expression asks for that no agent exports."""
-    return [f"{name}{labels or ''}" for name, labels in selectors(expr) if not labels <= _labels(name)]
-
-
-def _labels(name: str) -> set[str]:
-    base = re.sub(r"_(total|info|bucket|sum|count)$", "", name)
-    metric = BY_NAME.get(name) or BY_NAME.get(base)
-    return TARGET | set(metric.labels) if metric else set()
-
-
-def test_what_no_agent_exports_is_found() -> None:
-    assert unknown('offmap_nowhere{job="a"} + offmap_up{colour="red"} + offmap_up') == [
-        "offmap_nowhere{'job'}",
-        "offmap_up{'colour'}",
-    ]
 
 
 @pytest.mark.parametrize(

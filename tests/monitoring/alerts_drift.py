@@ -23,18 +23,11 @@ def latched(name: str, labels: tuple[str, ...], matchers: str = "") -> str:
     return f"max by ({', '.join(labels)}) (max_over_time({name}{matchers}[10m])) == 1"
 
 
-PAGER = {
-    "threshold": "min by ({by}) (offmap_pager_threshold{same})",
-    "evidence": "max by ({by}) (offmap_pager_evidence{same})",
-    "began": "time() - min by ({by}) (offmap_pager_change_timestamp_seconds{same})",
-    "days": "1 / sum by ({by}) (1 / offmap_pager_run_length_days{same})",
-}
-
 NOVELTY = Alert(
     name="OffmapNovelty",
     severity="page",
     wait="0m",  # the sequential test has done the waiting
-    expr=latched("offmap_pager_alarm", SIDE, '{side!="style"}'),
+    expr=latched("offmap_pager_alarm", SIDE),
     labels=SIDE,
     summary="More {side}s lie off the map than was accepted ({job})",
     description=(
@@ -42,22 +35,12 @@ NOVELTY = Alert(
         "it pages at {threshold:.1f} and is {evidence:.1f} now. The drift most likely began {began:humanizeDuration} "
         "ago. One false page is expected in {days:.0f} days or more."
     ),
-    numbers=PAGER,
-)
-
-STYLE = Alert(
-    name="OffmapStyle",
-    severity="page",
-    wait="0m",
-    expr=latched("offmap_pager_alarm", SIDE, '{side="style"}'),
-    labels=SIDE,
-    summary="More prompts come from another source than was accepted ({job})",
-    description=(
-        "Evidence that more prompts of {job} are written otherwise than was accepted (reference: {reference}), "
-        "whatever they are about: it pages at {threshold:.1f} and is {evidence:.1f} now. The drift most likely began "
-        "{began:humanizeDuration} ago. One false page is expected in {days:.0f} days or more."
-    ),
-    numbers=PAGER,
+    numbers={
+        "threshold": "min by ({by}) (offmap_pager_threshold{same})",
+        "evidence": "max by ({by}) (offmap_pager_evidence{same})",
+        "began": "time() - min by ({by}) (offmap_pager_change_timestamp_seconds{same})",
+        "days": "1 / sum by ({by}) (1 / offmap_pager_run_length_days{same})",
+    },
 )
 
 SLICE_NOVELTY = Alert(
@@ -117,4 +100,40 @@ COVERAGE_LOST = Alert(
     numbers={"lost": "max by ({by}) (offmap_lost_mass{same})"},
 )
 
-DRIFT = (NOVELTY, STYLE, SLICE_NOVELTY, MIX_CHANGED, COVERAGE_LOST)
+BRITTLE = Alert(
+    name="OffmapBrittle",
+    severity="warning",
+    wait="1h",
+    # the kinds that say most; the others are parts of `any`, or too common to be failures
+    expr='max by (namespace, job, kind) (max_over_time(offmap_brittle{kind=~"any|feedback|judge"}[10m])) == 1',
+    labels=(*WHERE, "kind"),
+    summary="The model fails more often off the map ({job}, {kind})",
+    description=(
+        "Exchanges of {job} whose prompt lies off the map fail {ratio:.2f} times as often as the others (kind: "
+        "{kind}), at least {lower:.2f} times by bounds that hold however often one looks (a ticket above 1)."
+    ),
+    numbers={
+        "ratio": "max by ({by}) (offmap_failure_ratio{same})",
+        "lower": "max by ({by}) (offmap_failure_ratio_lower{same})",
+    },
+)
+
+JUDGE_MIRROR = Alert(
+    name="OffmapJudgeMirror",
+    severity="warning",
+    wait="1h",
+    expr="max by (namespace, job) (max_over_time(offmap_canary_alarm[10m])) == 1",
+    labels=WHERE,
+    summary="Judges pass answers that are bad for certain ({job})",
+    description=(
+        "Judges of {job} passed {rate:humanizePercentage} of the answers that are bad for certain, at least "
+        "{lower:humanizePercentage} by bounds that hold however often one looks (a ticket above 50%). Their other "
+        "verdicts are worth as little."
+    ),
+    numbers={
+        "rate": "max by ({by}) (offmap_canary_pass_rate{same})",
+        "lower": "max by ({by}) (offmap_canary_pass_rate_lower{same})",
+    },
+)
+
+DRIFT = (NOVELTY, SLICE_NOVELTY, MIX_CHANGED, COVERAGE_LOST, BRITTLE, JUDGE_MIRROR)

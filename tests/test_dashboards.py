@@ -1,0 +1,110 @@
+"""The dashboards: Grafana's own types, queries of metrics that exist, words for everybody, nothing known shown as 0."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.monitoring.asked import filled, unknown
+from tests.monitoring.files import FILES
+from tests.needs import require_program
+
+ROOT = Path(__file__).parents[1]
+DASHBOARDS = {Path(name).stem: json.loads(text()) for name, text in FILES.items() if name.endswith(".json")}
+PANELS = [
+    pytest.param(panel, id=f"{name}: {panel['title']}")
+    for name, board in DASHBOARDS.items()
+    for panel in board["panels"]
+]
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_each_query_asks_for_what_there_is(panel: dict[str, Any]) -> None:
+    asked = [target["expr"] for target in panel["targets"]]
+    assert [unknown(filled(expr)) for expr in asked] == [[]] * len(asked)
+    assert all('namespace=~"$namespace", job=~"$job"' in expr for expr in asked)
+    assert not any("vector(0)" in expr for expr in asked), "what is not known is not 0"
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_each_panel_says_in_words_what_it_shows(panel: dict[str, Any]) -> None:
+    assert len(panel["description"].split()) >= 10
+    assert not re.search(r"PromQL|gauge|histogram_|rate\(", panel["description"])
+    assert panel["fieldConfig"]["defaults"]["noValue"] == "not known"
+
+
+@pytest.mark.parametrize("board", DASHBOARDS.values(), ids=list(DASHBOARDS))
+def test_a_dashboard_can_be_imported_anywhere(board: dict[str, Any]) -> None:
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(set(ids)) == len(ids) > 0
+    for panel in board["panels"]:
+        refs = [target["refId"] for target in panel["targets"]]
+        assert len(set(refs)) == len(refs) > 0
+    assert [variable["name"] for variable in board["templating"]["list"]][:3] == ["datasource", "namespace", "job"]
+    assert "uid" not in str(board).replace("'uid': '${datasource}'", "").replace(f"'uid': '{board['uid']}'", "")
+
+
+def test_everything_is_on_one_screen_in_four_questions() -> None:
+    panels = DASHBOARDS["offmap-map"]["panels"]
+    assert max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels) <= 20
+    assert [panel["title"].partition(":")[0] for panel in panels if panel["type"] == "stat"] == [
+        "Coverage",
+        "Drift",
+        "Brittleness",
+    ]
+
+
+@pytest.fixture(scope="module")
+def compiler() -> Path:
+    """The folder with TypeScript and Grafana's types, fetched by npm the first time."""
+    for name in ("node", "npm"):
+        require_program(name, "install Node.js (Debian: nodejs npm)")
+    here = ROOT / "tests/grafana"
+    folder = Path(os.environ.get("OFFMAP_CACHE") or ROOT / ".cache") / "grafana"
+    lock = folder / "package-lock.json"
+    if not (folder / "done").exists() or lock.read_bytes() != (here / lock.name).read_bytes():
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(here, folder)
+        run(folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        (folder / "done").touch()
+    return folder
+
+
+def run(folder: Path, *command: str) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+
+
+def typed(folder: Path, compiler: Path, boards: dict[str, Any]) -> None:
+    """Check dashboards as literals of Grafana's types."""
+    for path in (ROOT / "tests/grafana").iterdir():
+        shutil.copy(path, folder)
+    (folder / "node_modules").symlink_to(compiler / "node_modules")
+    for name, board in boards.items():
+        literal = f"export const shown: Dashboard = {json.dumps(board)};\n"
+        (folder / f"{name}.ts").write_text(f"import type {{ Dashboard }} from './dashboard.js';\n{literal}")
+    run(folder, "node", "node_modules/typescript/lib/tsc.js", "-p", ".")
+
+
+def test_grafana_s_types_take_the_dashboards(compiler: Path, tmp_path: Path) -> None:
+    typed(tmp_path, compiler, DASHBOARDS)
+
+
+def test_and_refuse_what_is_wrong(compiler: Path, tmp_path: Path) -> None:
+    whole = DASHBOARDS["offmap-map"]
+    stat = whole["panels"][0]
+    wrong = {
+        "colour": whole | {"panels": [stat | {"options": stat["options"] | {"colorMode": "purple"}}]},
+        "number": whole | {"refresh": 60},
+        "unheard": whole | {"panels": [stat | {"colour": "red"}]},
+    }
+    with pytest.raises(AssertionError) as said:
+        typed(tmp_path, compiler, wrong)
+    assert {name for name in wrong if f"{name}.ts" in str(said.value)} == set(wrong)
