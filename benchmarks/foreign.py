@@ -19,7 +19,7 @@ LOCKS = Path(__file__).parents[1] / "requirements" / "peers"
 DUMMY = "dummy"
 """The peer that needs no environment: it runs with the python that runs the benchmark."""
 
-LONGEST = 1_800.0
+LONGEST = 3_600.0
 """Seconds until a peer is given up."""
 
 ALONE = {"OMP_NUM_THREADS": "1", "DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}

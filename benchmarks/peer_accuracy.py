@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from benchmarks.accuracy import Known, banking_parts, fit, scores
+from benchmarks import banking
+from benchmarks.banking import Known, fit, novelty
 from benchmarks.baselines import MEASURES, in_words, told_apart
 from benchmarks.embedded import Texts, clinc
 from benchmarks.foreign import ask
@@ -14,7 +15,7 @@ from detectors.terms_fit import NO_TERMS
 
 def rows() -> Iterable[Row]:
     """CLINC150 by three measures; Banking77 with new topics near and far by AUROC."""
-    data, parts = clinc(), banking_parts()
+    data, parts = clinc(), banking.parts()
     yield from compared(
         "CLINC150", Known(data.train, np.zeros(0, np.int64), data.validation), data.test, {"": data.strange}
     )
@@ -28,7 +29,7 @@ def compared(name: str, known: Known, inside: Texts, new: dict[str, Texts]) -> I
     said = ask("pyod", "novelty", train=known.train.vectors, texts=np.concatenate([part.vectors for part in texts]))
     cuts = np.cumsum([len(part.owner) for part in texts])[:-1]
     others = {f"PyOD {peer}": np.split(np.array(found), cuts) for peer, found in said.items()}
-    mine = scores(reference, *texts)
+    mine = [novelty(reference, part) for part in texts]
     for i, what in enumerate(new, start=1):
         reached = {peer: told_apart(found[0], found[i]) for peer, found in others.items()}
         ours = told_apart(mine[0], mine[i])

@@ -24,8 +24,9 @@ STREAMS = 100
 BEFORE = 600
 """Messages without drift that come first, so that a detector without a reference learns what is usual."""
 LONGEST = {"run": 2 * TARGET, "drift": TARGET}
+BLOCK = 256
 GROUPS = 5
-SLOW = 8
+SLOW = 5
 """Streams in each of the groups that Alibi Detect gets, which is set up anew for each group."""
 REFERENCE = 1_000
 """Texts that it compares with: its set-up takes their square."""
@@ -121,8 +122,11 @@ def first_alarm(detector: Detector, values: npt.NDArray) -> int:
     before = 0 if detector.alarm else BEFORE
     if detector.alarm:
         detector.acknowledge()
-    detector.update(values[BEFORE:])
-    return (detector.alarm_message or before) - before
+    for start in range(BEFORE, len(values), BLOCK):
+        detector.update(values[start : start + BLOCK])
+        if detector.alarm_message:
+            return detector.alarm_message - before
+    return 0
 
 
 def peers(texts: Texts, drifts: dict[str, Ints]) -> dict[str, dict[str, list[int]]]:

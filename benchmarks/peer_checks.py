@@ -29,13 +29,13 @@ def rows() -> Iterable[Row]:
     """Share of healthy checks with an alarm, and of those with 5 % out-of-scope texts, on CLINC150."""
     data = clinc()
     windows = {"healthy": drawn(0), "with 5 % out-of-scope": drawn(STRANGE)}
-    vectors = clinc_texts().vectors[np.concatenate(list(windows.values()))]
-    given = {"evidently": data.validation.vectors[:FEW], "nannyml": data.validation.vectors, "dummy": vectors[0, :1]}
+    vectors = clinc_texts().vectors[np.array(list(windows.values()))]
+    given = {"evidently": data.validation.vectors[:FEW], "nannyml": data.validation.vectors, "dummy": vectors[0, 0]}
     found = {peer: ask(peer, "checks", reference=known, windows=vectors) for peer, known in given.items()}
     beside = {f"{NAMES[peer]} {name}": said for peer, names in found.items() for name, said in names.items()}
     mine = ours(windows)
     for k, what in enumerate(windows):
-        others = ", ".join(f"{name} {_share(said, k)}" for name, said in beside.items())
+        others = ", ".join(f"{name} {sum(said[k])} of {len(said[k])}" for name, said in beside.items())
         for name, alarms in mine.items():
             most = CHECKS * WINDOW / RUN_LENGTH if k == 0 else None
             measure = f"{what} checks of {WINDOW} that alarm, of {CHECKS}: {name}"
@@ -76,9 +76,3 @@ def ours(windows: dict[str, npt.NDArray[np.intp]]) -> dict[str, dict[str, list[b
         "pager": {what: alarms(TailEvidence(plan), texts.p_values, checks) for what, checks in windows.items()},
         MIX: {what: alarms(MixChange(mix), texts.vectors, checks) for what, checks in windows.items()},
     }
-
-
-def _share(said: list[bool], part: int) -> str:
-    """Alarms among the checks of one kind; a peer that is slow gets the first few of each kind only."""
-    n = len(said) // 2
-    return f"{sum(said[part * n : (part + 1) * n])} of {n}"

@@ -12,7 +12,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "False alarms and delay, with the same settings": ("false_alarms", "delay", "peer_alarms"),
     "A changed mix": ("mix_change",),
     "Windows and weeks": ("window_power", "peer_checks", "peer_two_weeks"),
-    "How well new topics are told from known ones": ("clinc", "accuracy", "peer_accuracy", "sources", "prototypes"),
+    "How well new topics are told from known ones": ("clinc", "banking", "sources", "peer_accuracy", "prototypes"),
     "Cost": ("cost", "peer_cost", "decode", "footprint", "kafka_throughput", "profile_size"),
 }
 """The benchmarks of each theme. A new one is a module here with ``rows()``, and its name in this table."""

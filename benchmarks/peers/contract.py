@@ -16,6 +16,9 @@ import numpy as np
 Found = dict[str, dict[str, list[int]]]
 """Detector → streams → messages until the first alarm of each."""
 
+Checked = dict[str, list[list[bool]]]
+"""Detector → for each kind of window, whether it alarms in each."""
+
 Step = Callable[[Any], bool]
 """Takes one message's value; says whether it alarms."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from contract import Found, Step, first_alarms, main
+from contract import Checked, Found, Step, first_alarms, main
 
 SHARE = 0.05
 """Of the checks: what a test at 5 % false positives would alarm in."""
@@ -20,10 +20,10 @@ def alarms(values: np.ndarray, before: np.ndarray, run_length: np.ndarray, **str
     return {name: first_alarms(maker, values, streams, int(before)) for name, maker in makers.items()}
 
 
-def checks(reference: np.ndarray, windows: np.ndarray) -> dict[str, list[bool]]:
-    """Alarm at random in a share of the windows (c, w, d)."""
-    rng = np.random.default_rng(len(reference))
-    return {"at random": [bool(rng.random() < SHARE) for _ in windows], "never": [False for _ in windows]}
+def checks(reference: np.ndarray, windows: np.ndarray) -> Checked:
+    """Alarm at random in a share of the windows (k, c, w, d); never."""
+    rng, shape = np.random.default_rng(len(reference)), windows.shape[:2]
+    return {"at random": (rng.random(shape) < SHARE).tolist(), "never": np.zeros(shape, bool).tolist()}
 
 
 if __name__ == "__main__":

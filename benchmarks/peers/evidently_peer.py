@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from contract import main
+from contract import Checked, main
 from evidently.metrics.embeddings import DistanceDriftMethod, MMDDriftMethod, ModelDriftMethod, RatioDriftMethod
 
 METHODS = {
@@ -16,9 +16,12 @@ METHODS = {
 }
 
 
-def checks(reference: np.ndarray, windows: np.ndarray) -> dict[str, list[bool]]:
-    """Say of each window (c, w, d) whether it has drifted from the reference (n, d)."""
-    return {name: [_drifted(method, reference, window) for window in windows] for name, method in METHODS.items()}
+def checks(reference: np.ndarray, windows: np.ndarray) -> Checked:
+    """Say of each window (k, c, w, d) whether it has drifted from the reference (n, d)."""
+    return {
+        name: [[_drifted(method, reference, window) for window in kind] for kind in windows]
+        for name, method in METHODS.items()
+    }
 
 
 def _drifted(method: object, reference: np.ndarray, window: np.ndarray) -> bool:
