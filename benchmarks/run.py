@@ -6,6 +6,7 @@ Every module beside this one that defines ``rows() -> Iterable[Row]`` is a bench
 
 import argparse
 import importlib
+import os
 import sys
 import time
 import traceback
@@ -70,9 +71,15 @@ def _run(name: str, *, record: bool) -> list[str]:
     seconds = time.monotonic() - started
     print(f"       ({name}: {seconds:.0f} s)", flush=True)
     if record:
-        make = "bench-peers" if name.startswith(PEER) else "bench"
-        results.save(name, found, f"make {make} ARGS='--only {name}'", seconds, foreign.versions())
+        results.save(name, found, _command(name), seconds, foreign.versions())
     return [row.measure for row in found if row.verdict != "OK"]
+
+
+def _command(name: str) -> str:
+    """Write what gives the same rows again."""
+    seeds = os.environ.get("OFFMAP_BENCH_SEEDS")
+    make = "make bench-peers" if name.startswith(PEER) else "make bench"
+    return f"{f'OFFMAP_BENCH_SEEDS={seeds} ' if seeds else ''}{make} ARGS='--only {name}'"
 
 
 if __name__ == "__main__":
