@@ -71,7 +71,7 @@ class Side:
         known = scores.cell >= 0
         if not known.any():
             return
-        scored = scores.at(known)
+        scored = scores if known.all() else scores.at(known)
         tally.observe("offmap_p_value", (self.name,), scored.p_value)
         tally.observe("offmap_novelty", (self.name,), scored.novelty)
         tally.add("offmap_session_blocks", (self.name,), len(scored.blocks()))

@@ -85,6 +85,7 @@ class CellCoverage:
         self._mass = self._counts / self._counts.sum()
         self._limits = gap_limits(self._counts, run_length)
         self._horizons = np.array(horizons, dtype=np.int64)
+        self._gain = 2 / (self._horizons + 1)
         self._density = self._mass / np.square(self._mass).sum()
         self._n = 0
         # texts that had come at the last visit, by one that counted and by any; 0: none
@@ -102,7 +103,7 @@ class CellCoverage:
             if count:
                 self._n += 1
                 self._last[0, cell] = self._n
-                self._forgetting += (self._density[cell] - self._forgetting) * (2 / (self._horizons + 1))
+                self._forgetting += (self._density[cell] - self._forgetting) * self._gain
             self._last[1, cell] = self._n
 
     def measure(self) -> list[Measurement]:

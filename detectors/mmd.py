@@ -28,8 +28,11 @@ def features(rows: npt.NDArray[Any], frequencies: npt.NDArray[np.float32]) -> np
     (1.0, True)
     """
     angles = rows.astype(np.float32) @ frequencies
-    scale = np.float32(1 / np.sqrt(frequencies.shape[1]))
-    phi: npt.NDArray[np.float32] = np.hstack([np.cos(angles), np.sin(angles)]) * scale
+    n, half = angles.shape
+    phi = np.empty((n, 2 * half), dtype=np.float32)
+    np.cos(angles, out=phi[:, :half])
+    np.sin(angles, out=phi[:, half:])
+    phi *= np.float32(1 / np.sqrt(half))
     return phi
 
 
