@@ -10,9 +10,10 @@ UV := $(VENV)/uv/bin/uv
 LOCKS := requirements/uv.txt requirements/runtime.txt requirements/dev.txt requirements/torch.txt
 # Two commands started at once must not install into one folder; where there is no flock (macOS), do not do that.
 ALONE := $(if $(shell command -v flock),flock Makefile)
-REAL_PARTS := kafka or prometheus or model or slow
+TARGETS_OF_THEIR_OWN := kubernetes
+REAL_PARTS := kafka or prometheus or model or slow or $(TARGETS_OF_THEIR_OWN)
 
-.PHONY: help install lint test test-fast fuzz demo demo-kafka docs bench bench-peers lock clean
+.PHONY: help install lint test test-kubernetes test-fast fuzz demo demo-kafka docs bench bench-peers lock clean
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
@@ -38,8 +39,12 @@ lint: install ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 
-test: install ## every test, the real Kafka, Prometheus and embedding model included
-	$(BIN)/python -m pytest $(ARGS)
+test: install ## every test but those of the two targets below; the real Kafka, Prometheus and embedding model included
+	$(BIN)/python -m pytest -m 'not ($(TARGETS_OF_THEIR_OWN))' $(ARGS)
+
+test-kubernetes: install ## the chart, by Helm and a real API server (needs Go and etcd; builds them, ten minutes once)
+	$(BIN)/python -m tests.kubernetes_tools
+	$(BIN)/python -m pytest -m kubernetes $(ARGS)
 
 test-fast: install ## the tests that need nothing beside Python and take no time
 	$(BIN)/python -m pytest -m 'not ($(REAL_PARTS))' $(ARGS)
@@ -58,6 +63,7 @@ demo-kafka: install ## the same through a real Kafka broker (needs a JDK and Mav
 
 docs: install ## write the generated parts of READMEs, the alerts and the dashboards anew
 	$(BIN)/python -m tests.readme
+	$(BIN)/python -m tests.chart
 	$(BIN)/python -m tests.monitoring
 	$(BIN)/python -m benchmarks.readme
 

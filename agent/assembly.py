@@ -20,12 +20,13 @@ from agent.join import JoinBuffer
 from agent.model_families import ModelFamilies
 from agent.pager import make_pager
 from agent.pipeline import Pipeline
-from agent.profile import Profile, ProfileError
+from agent.profile import STYLE, Profile, ProfileError
 from agent.reading import decode_options
 from agent.regions import make_regions
 from agent.schemas import SchemaCache, decoder
 from agent.side import Side
 from agent.slices import Slices, make_slices
+from agent.style_watch import Style, make_style
 from agent.watch import CellsVisited, ReferenceLength, Watcher
 from agent.window_watch import AlphaPrecision, UncoveredShares, WindowSpec
 from agent.words import RareWords
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from agent.region_terms import RegionTerms
     from agent.sampling import HashSampler
     from config import Settings
+    from detectors.style import StyleReference
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +68,8 @@ def build_pipeline(
     join = JoinBuffer(settings.join.max_pending, settings.join.ttl_seconds, families)
     settlement = make_settlement(settings, profile, families)
     watching = Watching(_slices(settings, profile), make_exchange_watchers(settings, profile), settlement)
-    return Pipeline(intake, embedder, make_sides(settings, profile, more, terms), join, clocks, watching)
+    style = _style(settings, profile, embedder)
+    return Pipeline(intake, embedder, make_sides(settings, profile, more, terms, style), join, clocks, watching)
 
 
 def make_sides(
@@ -74,31 +77,50 @@ def make_sides(
     profile: Profile,
     more: Mapping[str, Watcher] = MappingProxyType({}),
     terms: Mapping[str, RegionTerms] = MappingProxyType({}),
+    style: Style | None = None,
 ) -> dict[str, Side]:
     """Make the sides that are scored, with all that watches them; for `more` and `terms` see `build_pipeline`."""
-    return {
-        name: _side(name, settings, profile, more if name == "prompt" else {}, terms.get(name))
-        for name in ("prompt", "response")
-        if name in profile.references and (name == "prompt" or settings.embedding.score_responses)
-    }
+    found = {}
+    if "prompt" in profile.references:
+        watchers = dict(more) if style is None else {STYLE: style.watcher, **more}
+        reference = None if style is None else style.reference
+        found["prompt"] = _side("prompt", settings, profile, watchers, terms.get("prompt"), reference)
+    if "response" in profile.references and settings.embedding.score_responses:
+        found["response"] = _side("response", settings, profile, {}, terms.get("response"))
+    return found
+
+
+def _style(settings: Settings, profile: Profile, embedder: OnnxEmbedder) -> Style | None:
+    if not settings.embedding.style_channel:
+        return None
+    return make_style(profile, embedder, _windows(settings), settings.pager)
+
+
+def _windows(settings: Settings) -> WindowSpec:
+    windows = settings.windows
+    lengths = {format_duration(length): length for length in windows.lengths}
+    return WindowSpec(lengths, windows.levels, windows.alpha)
 
 
 def _side(
-    name: str, settings: Settings, profile: Profile, more: Mapping[str, Watcher], terms: RegionTerms | None
+    name: str,
+    settings: Settings,
+    profile: Profile,
+    more: Mapping[str, Watcher],
+    terms: RegionTerms | None,
+    style: StyleReference | None = None,
 ) -> Side:
-    reference = _reference(profile, name)
-    windows = settings.windows
-    lengths = {format_duration(length): length for length in windows.lengths}
+    reference, windows = _reference(profile, name), _windows(settings)
     watchers: dict[str, Watcher] = {
-        "shares": UncoveredShares(name, WindowSpec(lengths, windows.levels, windows.alpha)),
-        "precision": AlphaPrecision(name, lengths),
+        "shares": UncoveredShares(name, windows),
+        "precision": AlphaPrecision(name, windows.lengths),
         "cells": CellsVisited(name, reference.n_cells),
         "regions": make_regions(name, settings.regions, reference, terms),
     }
     if name == "prompt":
         watchers |= _prompt_watchers(name, settings, profile.references[name], reference)
     why = None if terms is None else _rare_words(name, profile, settings.regions.level)
-    return Side(name, reference, _max_chunks(settings, profile, name), watchers | dict(more), why)
+    return Side(name, reference, _max_chunks(settings, profile, name), watchers | dict(more), why, style)
 
 
 def _slices(settings: Settings, profile: Profile) -> Slices | None:

@@ -15,6 +15,7 @@ DOWN_REASONS = (
     "starting",
     "bad_config",
     "bad_profile",
+    "profile_unreachable",
     "bad_checkpoint_folder",
     "canary_mismatch",
     "broker_unreachable",

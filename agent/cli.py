@@ -60,14 +60,18 @@ def run(
         bool, typer.Option("--stay-up", help="Show what is wrong on /metrics instead of leaving: for a sidecar.")
     ] = False,
 ) -> None:
-    """Read Kafka, score, and serve /metrics until told to stop."""
-    from agent.wiring import run_agent, run_sidecar  # noqa: PLC0415
-    from config import load_settings  # noqa: PLC0415
+    """Read Kafka, score, and serve /metrics until told to stop.
 
+    Another configuration in the file is taken up without a restart; SIGHUP asks for it.
+    """
+    from agent.reload import ConfigFile  # noqa: PLC0415
+    from agent.wiring import run_agent, run_sidecar  # noqa: PLC0415
+
+    file = ConfigFile(config)
     if stay_up:
-        run_sidecar(lambda: load_settings(config, needs=("kafka",)))
+        run_sidecar(file)
     else:
-        run_agent(load_settings(config, needs=("kafka",)))
+        run_agent(file.load(), file=file)
 
 
 @app.command()

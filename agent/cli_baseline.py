@@ -29,6 +29,7 @@ def baseline(profile: Profile, logs: Logs, output: Output, *, config: Config = N
         progress.step("replaying")
         found = record_baseline(settings, logs, output, seconds, progress.advance)
     typer.echo(f"{found.path}: {found.prompts:,} accepted prompts in {found.blocks:,} blocks of {block}")
-    for level, share in found.shares.items():
-        typer.echo(f"  {share:7.2%} at p ≤ {level:g}")
+    for channel, shares in (("", found.shares), (" (style channel)", found.style_shares)):
+        for level, share in shares.items():
+            typer.echo(f"  {share:7.2%} at p ≤ {level:g}{channel}")
     typer.echo(f"fingerprint {found.fingerprint}")

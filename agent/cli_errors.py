@@ -9,7 +9,7 @@ KNOWN = (
     ("agent.checkpoint", "CheckpointError"),
     ("agent.durable", "OverwriteError"),
     ("agent.embedding.compile_load", "CompileError"),
-    ("agent.embedding.runtime", "EmbedderError"),
+    ("agent.embedding.session", "EmbedderError"),
     ("agent.fitting.errors", "FitError"),
     ("agent.profile", "ProfileError"),
     ("agent.replay", "ReplayError"),

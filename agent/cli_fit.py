@@ -35,6 +35,13 @@ LocalTerm = Annotated[
         help="Compare with the nearest training rows too, at most 20,000: sharper; the profile holds every embedding.",
     ),
 ]
+StyleChannel = Annotated[
+    bool,
+    typer.Option(
+        "--style-channel",
+        help="Watch the source and style of prompts apart from their topic, with p-values and a page of its own.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same profile.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Use at most so many rows, drawn at random.")]
 KeepExamples = Annotated[int, typer.Option(min=0, help="Keep so many training prompts AS TEXT in the profile.")]
@@ -57,6 +64,7 @@ def fit(  # noqa: PLR0913  a command's options are its parameters
     label_field: LabelField = None,
     prompt_part: Part = "last_user",
     local_term: LocalTerm = False,
+    style_channel: StyleChannel = False,
     seed: Seed = 0,
     limit: Limit = None,
     keep_examples: KeepExamples = 0,
@@ -77,13 +85,18 @@ def fit(  # noqa: PLR0913  a command's options are its parameters
         limit=limit,
         keep_examples=keep_examples,
         local_term=local_term,
+        style_channel=style_channel,
         mix_run_length=mix_run_length,
         threads=threads,
     )
     _fit(options)
+    _show(output)
+
+
+def _show(profile: Path) -> None:
     from agent.inspection import as_text, inspect_profile  # noqa: PLC0415
 
-    typer.echo(as_text(inspect_profile(output)))
+    typer.echo(as_text(inspect_profile(profile)))
 
 
 def _fit(options: "FitOptions") -> None:

@@ -10,8 +10,8 @@ from agent.cli_progress import TerminalProgress
 from agent.replay import ReplayError, ReplayOutputs
 from agent.report import print_report
 from agent.report_regions import print_regions
+from agent.sources.documents import read_messages
 from agent.sources.files import expand
-from agent.sources.lines import read_lines
 from agent.wiring import run_replay
 from config import load_settings
 
@@ -42,5 +42,5 @@ def _count_lines(logs: Sequence[Path]) -> int | None:
         if not path.is_file():
             return None
         with path.open("rb") as file:
-            total += sum(1 for _ in read_lines(file, _LONGEST))
+            total += sum(1 for _ in read_messages(file, _LONGEST))
     return total

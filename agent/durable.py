@@ -59,10 +59,10 @@ def replace_file(path: Path, data: bytes | memoryview) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Force the rename itself to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

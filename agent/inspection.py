@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.profile import read_profile
+import numpy as np
+import numpy.typing as npt
+
+from agent.profile import STYLE, Profile, ProfileError, read_profile
+from detectors.style import StyleReference
 
 
 def inspect_profile(path: Path) -> dict[str, Any]:
@@ -25,7 +31,7 @@ def inspect_profile(path: Path) -> dict[str, Any]:
         "path": str(path),
         "bytes": path.stat().st_size,
         "fingerprint": profile.fingerprint,
-        **profile.manifest,
+        **_with_price(profile),
         "embedder": {
             "model": spec.model,
             "dimensions": spec.dim,
@@ -39,6 +45,26 @@ def inspect_profile(path: Path) -> dict[str, Any]:
         "references": {side: {"bytes": size} for side, size in sizes.items()},
         "kept_examples": len(profile.examples or ()),
     }
+
+
+def _with_price(profile: Profile) -> dict[str, Any]:
+    """Return the manifest, and in it what the style channel costs on this machine: the fit does not write that down."""
+    manifest = copy.deepcopy(profile.manifest)
+    style = manifest.get("sides", {}).get("prompt", {}).get("style")
+    if style is not None and STYLE in profile.references:
+        try:
+            reference = StyleReference.from_arrays(profile.references[STYLE])
+        except ValueError as error:
+            raise ProfileError(f"profile: the reference of style does not fit: {error}; fit it anew") from error
+        states = np.ones((max(1, round(style["mean_word_pieces"])), reference.prototypes.dim), dtype=np.float32)
+        style["microseconds"] = round(min(_seconds(reference, states) for _ in range(20)) * 1e6)
+    return manifest
+
+
+def _seconds(reference: StyleReference, states: npt.NDArray[np.float32]) -> float:
+    started = time.perf_counter()
+    reference.of_chunk(states)
+    return time.perf_counter() - started
 
 
 def as_json(facts: Mapping[str, Any]) -> str:
@@ -93,11 +119,18 @@ def _side(side: str, found: Mapping[str, Any], stored: Mapping[str, Any]) -> Ite
         "",
         f"{found['method']} calibration on {found['calibration_texts']:,} texts; realised shares scatter by {scatter}",
     )
+    if (style := found.get("style")) and "microseconds" in style:
+        yield "", f"style channel: {_style(style)}"
     if terms := [f"{found[name]:,} {what}" for name, what in _TERMS if name in found]:
         yield "", f"sharpened by {_list(terms)}"
     if pairs := found.get("pairs"):
         yield "", f"{pairs:,} pairs with prompts to compare answers with"
     yield "", f"{len(found['length_bins'])} length bin(s), {found['twin_rate']:.1%} of texts have a near-duplicate"
+
+
+def _style(found: Mapping[str, Any]) -> str:
+    what = f"{found['prototypes']:,} word pieces in context, calibrated on {found['calibration_texts']:,} texts"
+    return f"{what}; costs {found['microseconds']:,} µs a text of {found['mean_word_pieces']:g} word pieces here"
 
 
 def _list(items: Any) -> str:

@@ -48,6 +48,18 @@ HEALTH = (
         ("outcome",),
         durable=False,
     ),
+    Metric(
+        "offmap_config_last_reload_successful",
+        "gauge",
+        "0 where the last configuration that was found could not be used: then the one before it goes on. Else 1.",
+        durable=False,
+    ),
+    Metric(
+        "offmap_config_last_reload_success_timestamp_seconds",
+        "gauge",
+        "When a configuration was last taken up, seconds since the epoch.",
+        durable=False,
+    ),
     Metric("offmap_worker_restarts", "counter", "Times that a failed worker was started again.", durable=False),
     Metric(
         "offmap_canary_deviation",

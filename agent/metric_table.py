@@ -54,7 +54,8 @@ METRICS = (
         "offmap_p_value",
         "histogram",
         "Conformal p-values against the held-out reference: the share of it that is at least as novel. Uniform when "
-        "production is exchangeable with the reference; mass at the left is traffic off the map.",
+        "production is exchangeable with the reference; mass at the left is traffic off the map. Side `style` is the "
+        "style channel: where prompts come from and how they are written, whatever they are about.",
         ("side",),
         edges=P_VALUE_EDGES,
     ),
@@ -123,7 +124,7 @@ METRICS = (
     Metric(
         "offmap_pager_run_length",
         "gauge",
-        "Expected number of scored texts between false pages.",
+        "Expected number of scored texts between false pages of this side by itself.",
         ("side", "reference"),
     ),
     Metric(

@@ -177,7 +177,7 @@ class Pipeline:
             self._count(name, {"off": len(texts)})
             return None
         start = self.clocks.timer()
-        encoded = self._embedder.encode([text or "" for text in texts], side.max_chunks)
+        encoded = self._embedder.encode([text or "" for text in texts], side.max_chunks, side.reduce)
         embedded = self.clocks.timer()
         sessions = np.array([session_of(item.exchange) for item in items], dtype=np.int64)
         scores = side.tell_bursts(side.score(encoded, texts), sessions)

@@ -5,8 +5,8 @@ Format, version 1: a zip file (members stored or deflated, sorted, dated 1980-01
 - `manifest.json`: one object of five keys. `format`: "offmap-profile". `version`: 1. `facts`: what the fit wants known
   (settings, counts, how it was calibrated), plain JSON. `embedder`: the form of `EmbedderSpec.to_dict`.
   `members`: for every other member its `bytes` and `sha256`.
-- `references/NAME.npz`, NAME being `prompt` or `response`: the fitted arrays, little-endian numbers in npy format 1.0,
-  stored; no pickle can be in there.
+- `references/NAME.npz`, NAME being `prompt`, `response` or `style`: the fitted arrays, little-endian numbers in npy
+  format 1.0, stored; no pickle can be in there.
 - `embedder.onnx` and `tokenizer.json`: the compiled embedder, all of it inside (no external data).
 - `examples.json`, only where the user asked for it: training texts, as plain JSON. Nothing else in the file is text of
   the training data; but vectors can be partly inverted, so a profile is as confidential as the data it was fitted on.
@@ -32,6 +32,9 @@ from agent.embedding.spec import EmbedderSpec
 from agent.profile_archive import Archive, ArchiveError, pack
 from agent.profile_members import Content, decode, encode, fingerprint
 
+STYLE = "style"
+"""The reference of the second channel, the source and style of prompts, and the value of the label `side` for it."""
+
 
 class ProfileError(ValueError):
     """The file cannot be used as a profile, or a profile not be written; the message says what to do."""
@@ -46,8 +49,8 @@ class Profile:
     manifest : dict
         The fit's facts: plain JSON data, no numbers that are not finite.
     references : dict of dict of arrays
-        For `"prompt"` and, where the training data has them, `"response"` the fitted arrays: integers and finite
-        floats. Read-only after reading.
+        For `"prompt"` and, where the training data has them, `"response"`, and where it was asked for `"style"`, the
+        fitted arrays: integers and finite floats. Read-only after reading.
     embedder_onnx, tokenizer : bytes
     embedder_spec : EmbedderSpec
         The three parts of `agent.embedding.runtime.OnnxEmbedder`.

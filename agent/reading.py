@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,10 +16,8 @@ from agent.sources.kafka_source import KafkaSource
 from agent.supervisor import KnownError
 
 if TYPE_CHECKING:
-    from threading import Event
-
     from agent.board import Board
-    from agent.seams import PartitionListener, Source
+    from agent.seams import PartitionListener, Source, Stop
     from config import Settings
 
 
@@ -73,11 +72,16 @@ def dead_letters(settings: Settings, board: Board) -> DeadLetters | None:
     """Make what copies messages that cannot be read; None where the settings do not ask for it."""
     if settings.kafka is None or settings.kafka.dead_letter_topic is None:
         return None
-    topic = settings.kafka.dead_letter_topic
-    return DeadLetters(kafka_options(settings), topic, lambda counts: board.show("offmap_dead_letters", counts))
+    before = {key: float(str(count)) for key, count in board.live().get("offmap_dead_letters", {}).items()}
+
+    def show(counts: Mapping[tuple[str, ...], float]) -> None:
+        """Go on from what those of an earlier configuration had counted."""
+        board.show("offmap_dead_letters", {key: count + before.get(key, 0.0) for key, count in counts.items()})
+
+    return DeadLetters(kafka_options(settings), settings.kafka.dead_letter_topic, show)
 
 
-def attend(schemas: SchemaCache | None, board: Board, stop: Event) -> None:
+def attend(schemas: SchemaCache | None, board: Board, stop: Stop) -> None:
     """Have a wait for the schema registry shown, and ended by a stop."""
 
     def wait(seconds: float) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from agent.board import Board
 from agent.metrics import render_openmetrics
+from agent.score_rows import OPTIONAL
 from agent.service import Service, ServiceOptions
 
 if TYPE_CHECKING:
@@ -82,9 +83,7 @@ def replay(
 
 
 def _line(row: ScoreRow) -> str:
-    fields = row._asdict()
-    if row.words is None:
-        del fields["words"]
+    fields = {name: value for name, value in row._asdict().items() if value is not None or name not in OPTIONAL}
     return json.dumps(fields, ensure_ascii=False) + "\n"
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class ScoreRow(NamedTuple):
     """What became of one prompt: the row that `replay --scores` writes.
 
-    `words`, where they were asked for, are the rare ones of a prompt off the map.
+    `words`, where they were asked for, are the rare ones of a prompt off the map; what begins with `style` is of the
+    style channel, where there is one.
     """
 
     id: str
@@ -25,6 +26,8 @@ class ScoreRow(NamedTuple):
     novelty: float | None = None
     cell: int | None = None
     words: tuple[str, ...] | None = None
+    style_p_value: float | None = None
+    style_novelty: float | None = None
 
 
 def score_rows(visits: list[Visit], scores: SideScores | None) -> list[ScoreRow]:
@@ -51,4 +54,9 @@ def _scored_row(visit: Visit, i: int, scores: SideScores | None) -> ScoreRow:
         return ScoreRow(item.id, item.time, "absent" if absent else "empty")
     p_value, novelty, cell = float(scores.p_value[i]), float(scores.novelty[i]), int(scores.cell[i])
     words = None if scores.words is None else scores.words[i] and scores.words[i][:SHOWN]
-    return ScoreRow(item.id, item.time, "scored", p_value, novelty, cell, words)
+    style = (None if each is None else float(each[i]) for each in (scores.style_p_value, scores.style_novelty))
+    return ScoreRow(item.id, item.time, "scored", p_value, novelty, cell, words, *style)
+
+
+OPTIONAL = ("words", "style_p_value", "style_novelty")
+"""Left out of a row that has none."""

@@ -9,6 +9,16 @@ if TYPE_CHECKING:
     from agent.records import Batch, Encoded, Partition, StateReducer
 
 
+class Stop(Protocol):
+    """What ends a worker: an event, or more than one."""
+
+    def is_set(self) -> bool:
+        """Whether it is to end."""
+
+    def wait(self, seconds: float, /) -> bool:
+        """Wait so long, or until it is to end; whether it is."""
+
+
 class PartitionListener(Protocol):
     """Told by a source when partitions come and go; called on the thread that polls."""
 

@@ -14,15 +14,13 @@ from agent.effort import Effort
 from agent.schemas import StoppedError
 
 if TYPE_CHECKING:
-    from threading import Event
-
     from agent.board import Board
     from agent.checkpoint import CheckpointStore
     from agent.pipeline import Pipeline
     from agent.records import Partition, Positions, Record
     from agent.sampling import FractionControl
     from agent.score_rows import ScoreRow
-    from agent.seams import Source
+    from agent.seams import Source, Stop
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +88,7 @@ class Service:
             self._publish()
         return loaded.positions
 
-    def run(self, source: Source, stop: Event, sink: Callable[[list[ScoreRow]], None] | None = None) -> None:
+    def run(self, source: Source, stop: Stop, sink: Callable[[list[ScoreRow]], None] | None = None) -> None:
         """Work until the stream ends or `stop` is set; then checkpoint, commit and close.
 
         An exception leaves the last checkpoint as it is: what came after it is read again.
@@ -151,7 +149,7 @@ class Service:
         """
         self._owned -= set(partitions)
 
-    def _turn(self, source: Source, stop: Event, sink: Callable[[list[ScoreRow]], None] | None) -> bool:
+    def _turn(self, source: Source, stop: Stop, sink: Callable[[list[ScoreRow]], None] | None) -> bool:
         start = self._timer()
         batch = source.poll()
         self._pipeline.count_seconds("poll", self._timer() - start)

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from agent.watch import Measured, SideScores, Watcher, below
+from agent.watch import Measured, SideScores, Watcher, Watchers
 from detectors.reference import text_tokens
 from detectors.sessions import RecentSessions
 from detectors.vectors import text_vectors
 
 if TYPE_CHECKING:
-    from agent.records import Encoded
+    from agent.records import Encoded, StateReducer
     from agent.tally import State, Tally
     from agent.words import RareWords
     from detectors.reference import Reference
+    from detectors.style import StyleReference
 
 
 class Side:
@@ -34,6 +35,8 @@ class Side:
         By the name that their state is saved under.
     why : RareWords or None
         Names the words that make a text novel, where somebody asks for them.
+    style : StyleReference or None
+        Scores the style too: the second channel, with a watcher of its own among `watchers`.
     """
 
     def __init__(
@@ -43,22 +46,34 @@ class Side:
         max_chunks: int,
         watchers: Mapping[str, Watcher],
         why: RareWords | None = None,
+        style: StyleReference | None = None,
     ) -> None:
         self.name = name
         self.max_chunks = max_chunks
         self._reference = reference
         self.watchers = watchers
-        self._why = why
+        self._watching = Watchers(watchers)
+        self._why, self._style = why, style
         self._sessions = RecentSessions()
+
+    @property
+    def reduce(self) -> StateReducer | None:
+        """What the embedder is to make of each chunk's states for `score`; None where they are not looked at."""
+        return None if self._style is None else self._style.of_chunk
 
     def score(self, encoded: Encoded, texts: Sequence[str | None]) -> SideScores:
         """Score texts, embedded as `encoded`; a pure function of the texts."""
         n = len(texts)
         scores = self._reference.score(encoded.layers, encoded.owner, n)
-        p_values = self._reference.p_values(scores.novelty, text_tokens(encoded.tokens, encoded.owner, n))
+        tokens = text_tokens(encoded.tokens, encoded.owner, n)
+        p_values = self._reference.p_values(scores.novelty, tokens)
         vectors = text_vectors(encoded.layers[:, -1], encoded.owner, n)
         words = None if self._why is None else self._why.of(texts, p_values)
-        return SideScores(scores.novelty, p_values, scores.cell, vectors, words)
+        found = SideScores(scores.novelty, p_values, scores.cell, vectors, words)
+        if self._style is None or encoded.reduced is None:
+            return found
+        style = self._style.novelty(np.array(encoded.reduced, dtype=np.float64), encoded.owner, n)
+        return found._replace(style_novelty=style, style_p_value=self._style.p_values(style, tokens))
 
     def tell_bursts(self, scores: SideScores, sessions: npt.NDArray[np.int64]) -> SideScores:
         """Say which of the texts, of these sessions (n,), −1 for none, begin a block of their session."""
@@ -75,30 +90,18 @@ class Side:
         tally.observe("offmap_p_value", (self.name,), scored.p_value)
         tally.observe("offmap_novelty", (self.name,), scored.novelty)
         tally.add("offmap_session_blocks", (self.name,), len(scored.blocks()))
-        for watcher in self.watchers.values():
-            watcher.update(times[known], scored, tally)
+        self._watching.update(times[known], scored, tally)
 
     def measure(self) -> Measured:
         """Return what all watchers measure."""
-        found: Measured = {}
-        for watcher in self.watchers.values():
-            for name, samples in watcher.measure().items():
-                found.setdefault(name, {}).update(samples)
-        return found
+        return self._watching.measure()
 
     def get_state(self) -> State:
         """Return the sessions, and the state of all watchers, as arrays."""
-        watched = {
-            f"{name}/{key}": array
-            for name, watcher in self.watchers.items()
-            for key, array in watcher.get_state().items()
-        }
-        return {"sessions": self._sessions.get_state(), **watched}
+        return {"sessions": self._sessions.get_state(), **self._watching.get_state()}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on from `get_state`; a watcher that was not there before begins now."""
         if (sessions := state.get("sessions")) is not None:  # a checkpoint from before they were told has none
             self._sessions.set_state(sessions)
-        for name, watcher in self.watchers.items():
-            if part := below(state, f"{name}/"):
-                watcher.set_state(part)
+        self._watching.set_state(state)

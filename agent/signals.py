@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: a wish to end, with a time by which it is over."""
+"""What the process is told: SIGTERM and SIGINT to end, by a certain time; SIGHUP to read its configuration again."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def stopped_by_signals(grace_seconds: float) -> Iterator[threading.Event]:
+def stopped_by_signals(grace_seconds: float, hangup: threading.Event | None = None) -> Iterator[threading.Event]:
     """Set an event on SIGTERM and SIGINT; what is not done within the grace is left to the next start.
 
     Leaving by force is safe: the last checkpoint stands, and what came after it is read again.
+
+    SIGHUP sets `hangup`; without one it does what it always does.
     """
     stop = threading.Event()
     leave = threading.Timer(grace_seconds, os._exit, (1,))
     leave.daemon = True
 
-    def on_signal(_number: int, _frame: object) -> None:
-        if not stop.is_set():
+    def on_signal(number: int, _frame: object) -> None:
+        if number == signal.SIGHUP and hangup is not None:
+            hangup.set()
+        elif not stop.is_set():
             stop.set()
             leave.start()
 
-    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+    wanted = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hangup is not None else [])]
+    previous = {number: signal.signal(number, on_signal) for number in wanted}
     try:
         yield stop
     finally:

@@ -24,7 +24,18 @@ class KnownError(Exception):
         self.reason = reason
 
 
-def supervise(work: Callable[[Event], None], board: Board, stop: Event, *, stay_up: bool) -> None:
+class PassingError(KnownError):
+    """One that may pass by itself, such as a server that does not answer: waited out whoever runs the agent."""
+
+
+def supervise(
+    work: Callable[[], None],
+    board: Board,
+    stop: Event,
+    *,
+    stay_up: bool,
+    pause: Callable[[float], object] | None = None,
+) -> None:
     """Run `work` until it ends by itself or `stop` is set.
 
     Parameters
@@ -35,6 +46,8 @@ def supervise(work: Callable[[Event], None], board: Board, stop: Event, *, stay_
     stop : Event
     stay_up : bool
         Whether a `KnownError` is waited out too (a sidecar must not hold its pod back) instead of being raised.
+    pause : callable, optional
+        How it waits between two attempts, in seconds; for `stop` unless given.
 
     Raises
     ------
@@ -45,10 +58,10 @@ def supervise(work: Callable[[Event], None], board: Board, stop: Event, *, stay_
     while not stop.is_set():
         began = time.monotonic()
         try:
-            work(stop)
+            work()
             break
         except KnownError as error:
-            if raised:
+            if raised and not isinstance(error, PassingError):
                 raise
             log.error("%s: %s", error.reason, error)  # noqa: TRY400 - the message says all; a trace would not help
             board.down(error.reason)
@@ -59,6 +72,6 @@ def supervise(work: Callable[[Event], None], board: Board, stop: Event, *, stay_
             wait = FIRST_WAIT_SECONDS  # it had worked: this is a new trouble
         board.count("offmap_worker_restarts")
         board.beat()
-        stop.wait(wait)
+        (pause or stop.wait)(wait)
         wait, raised = min(2 * wait, LONGEST_WAIT_SECONDS), False
     board.down("stopped")

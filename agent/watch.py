@@ -22,7 +22,8 @@ class SideScores(NamedTuple):
     `vector`, shape (n, d), is each text's own: see `detectors.vectors.text_vectors`. `words`, where somebody asks for
     them, are tuples of each text's rare words (`agent.words.RareWords`): for reports, never for state or metrics.
     `begins` says which texts begin a block of their session (`detectors.sessions`): what assumes that texts do not
-    depend on each other takes those only; None where all do.
+    depend on each other takes those only; None where all do. `style_novelty` and `style_p_value` are of the style
+    channel, where there is one.
     """
 
     novelty: Floats
@@ -31,6 +32,8 @@ class SideScores(NamedTuple):
     vector: npt.NDArray[np.float16]
     words: npt.NDArray[np.object_] | None = None
     begins: npt.NDArray[np.bool_] | None = None
+    style_novelty: Floats | None = None
+    style_p_value: Floats | None = None
 
     def at(self, chosen: npt.NDArray[Any]) -> SideScores:
         """Return those of the texts at these indices, or where this mask is true."""
@@ -55,6 +58,46 @@ class Watcher(Protocol):
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on from `get_state`, or begin anew where that was of another shape."""
+
+
+class Watchers:
+    """Several watchers as one.
+
+    Parameters
+    ----------
+    watchers : mapping of str to Watcher
+        By the name that their state is saved under.
+    """
+
+    def __init__(self, watchers: Mapping[str, Watcher]) -> None:
+        self._watchers = watchers
+
+    def update(self, times: Floats, scores: SideScores, tally: Tally) -> None:
+        """Have it watched by each."""
+        for watcher in self._watchers.values():
+            watcher.update(times, scores, tally)
+
+    def measure(self) -> Measured:
+        """Return what all measure."""
+        found: Measured = {}
+        for watcher in self._watchers.values():
+            for name, samples in watcher.measure().items():
+                found.setdefault(name, {}).update(samples)
+        return found
+
+    def get_state(self) -> State:
+        """Return the state of all, as arrays."""
+        return {
+            f"{name}/{key}": array
+            for name, watcher in self._watchers.items()
+            for key, array in watcher.get_state().items()
+        }
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from `get_state`; a watcher that was not there before begins now."""
+        for name, watcher in self._watchers.items():
+            if part := below(state, f"{name}/"):
+                watcher.set_state(part)
 
 
 class CellsVisited:

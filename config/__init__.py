@@ -2,7 +2,7 @@
 
 from config.durations import format_duration, parse_duration
 from config.errors import ConfigError
-from config.loading import load_settings
+from config.loading import load_server_settings, load_settings
 from config.reference import reference_markdown
 from config.sections import (
     CheckpointSettings,
@@ -42,6 +42,7 @@ __all__ = [
     "SliceSettings",
     "WindowSettings",
     "format_duration",
+    "load_server_settings",
     "load_settings",
     "parse_duration",
     "reference_markdown",

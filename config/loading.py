@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from config.environment import read_environment
 from config.errors import ConfigError
 from config.problems import Place, explain, section_model
+from config.sections import ServerSettings
 from config.settings import Settings
 from config.yamlfile import read_yaml
 
@@ -58,6 +59,18 @@ def load_settings(
     if settings is None or problems:
         raise ConfigError([*problems, *found], source=str(path) if path is not None else "configuration")
     return settings
+
+
+def load_server_settings(path: str | Path) -> ServerSettings:
+    """Read the HTTP side's section alone; its defaults where that cannot be.
+
+    What is wrong elsewhere in a configuration can then be shown where people look for it.
+    """
+    placeholder = {"profile": {"path": "-"}}
+    try:
+        return load_settings(overrides={**placeholder, "server": read_yaml(Path(path)).get("server") or {}}).server
+    except (ConfigError, TypeError):
+        return ServerSettings()
 
 
 def _known_keys() -> dict[str, frozenset[str]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from config.durations import Duration, format_duration
 from config.lists import commas_or_list
@@ -15,10 +16,30 @@ from config.section import Contradiction, Section
 Level = Annotated[float, Field(gt=0, lt=1)]
 
 
+def _address(value: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"https?://[^\s/]+/\S*", value.get_secret_value()):
+        raise ValueError("must be an address like https://host/shop.offmap")
+    return value
+
+
 class ProfileSettings(Section):
     """Which profile production is compared with."""
 
-    path: Path = Field(description="The .offmap file that `offmap fit` wrote.")
+    path: Path = Field(
+        description="The .offmap file that `offmap fit` wrote; with profile.url, where what was fetched is kept."
+    )
+    url: Annotated[SecretStr, AfterValidator(_address)] | None = Field(
+        default=None,
+        description=(
+            "Address to fetch the file from, http or https, tried again until it is there. One that holds a secret: "
+            "better from the environment, OFFMAP_PROFILE__URL."
+        ),
+    )
+    sha256: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{64}$",
+        description="SHA-256 of the file at profile.url (64 hex digits); any other is refused. Required with it.",
+    )
     fingerprint: str | None = Field(
         default=None,
         pattern="^[0-9a-f]{64}$",
@@ -32,6 +53,17 @@ class ProfileSettings(Section):
         ge=1,
         description="A profile older than this is said to be old, by an alert; it is used all the same.",
     )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yield an address without checksum, and a checksum without address."""
+        if self.url is not None and self.sha256 is None:
+            yield Contradiction(
+                ("sha256", "url"), "is missing: profile.url is set, and what comes from there is checked"
+            )
+        if self.sha256 is not None and self.url is None:
+            yield Contradiction(
+                ("sha256", "url"), "has no use without profile.url; profile.fingerprint pins a file's content"
+            )
 
 
 class EmbeddingSettings(Section):
@@ -56,6 +88,13 @@ class EmbeddingSettings(Section):
     score_responses: bool = Field(
         default=True,
         description="Score responses too, where the profile has a reference for them; most of the cost lies there.",
+    )
+    style_channel: bool = Field(
+        default=True,
+        description=(
+            "Score the source and style of prompts too, where the profile was fitted with `--style-channel`; `offmap "
+            "inspect` says what a prompt costs by that."
+        ),
     )
 
 

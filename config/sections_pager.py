@@ -19,7 +19,10 @@ class PagerSettings(Section):
         default=50_000,
         ge=500,
         le=100_000_000,
-        description="Expected number of scored prompts between false pages; also exported in days.",
+        description=(
+            "Expected number of scored prompts between false pages, of each channel by itself: with the style channel, "
+            "false pages of either come up to twice as often. Also exported in days."
+        ),
     )
     mode: Literal["guaranteed", "calibrated"] = Field(
         default="guaranteed",
@@ -35,6 +38,15 @@ class PagerSettings(Section):
         description=(
             "Share of traffic off the map that is accepted, where the profile has no baseline (`offmap baseline`). "
             "Unset and without baseline the pager is off."
+        ),
+    )
+    tolerated_style_share: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description=(
+            "The same for the style channel: share of prompts of another source or style that is accepted. Unset and "
+            "without baseline the pager of that channel is off."
         ),
     )
     acknowledged: str = Field(

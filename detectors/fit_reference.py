@@ -37,6 +37,8 @@ class Fitted(NamedTuple):
 
     reference: Reference
     facts: dict[str, Any]
+    folds: tuple[npt.NDArray[np.int64], ...] = ()
+    """The texts of each fold that was held out, numbered as they own chunks; none where there were held-out texts."""
 
 
 def fit_reference(
@@ -82,17 +84,18 @@ def fit_reference(
     wanted = usable_terms(terms.of(texts.kept), len(texts.owner), facts)
     everything = np.arange(len(texts))
     if held_texts is not None:
+        folds: list[npt.NDArray[np.int64]] = []
         scorer = fit_scorer(texts, everything, seed, _Ticks(progress, texts, 1), wanted)
         held, trust = _held_out(scorer, held_texts, np.random.default_rng([seed, 1]))
     else:
         folds = _folds(texts, twins, groups, seed, facts)
         tick = _Ticks(progress, texts, len(folds) + 1)
         found, trust = out_of_fold(texts, folds, seed, tick, wanted)
-        held = _HeldOut(_constants(found), found, texts.tokens[np.concatenate(folds)])
+        held = _HeldOut(constants_of(found), found, texts.tokens[np.concatenate(folds)])
         scorer = fit_scorer(texts, everything, seed, tick, wanted)
     facts |= {"method": "cross-fitted" if held_texts is None else "held-out", "cell_trust": trust._asdict()}
     check_labels(wanted, held.constants, facts)
-    return _calibrated(scorer, held, np.random.default_rng([seed, 2]), facts)
+    return _calibrated(scorer, held, np.random.default_rng([seed, 2]), facts)._replace(folds=tuple(folds))
 
 
 class _HeldOut(NamedTuple):
@@ -127,7 +130,7 @@ def _check_enough(texts: Texts, held_texts: Texts | None) -> None:
         )
 
 
-def _constants(found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def constants_of(found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Median, and 90 % quantile less median, of each column: (L + T, 2)."""
     middle, high = np.quantile(found, [0.5, 0.9], axis=0)
     return np.stack([middle, np.maximum(high - middle, 1e-6)], axis=1)
@@ -139,7 +142,7 @@ def _held_out(scorer: LayerScorer, texts: Texts, rng: np.random.Generator) -> tu
     found = unseen.distances
     order = rng.permutation(len(texts))
     cut = max(FEWEST_CONSTANTS, int(FOR_CONSTANTS * len(texts)))
-    held = _HeldOut(_constants(found[order[:cut]]), found[order[cut:]], texts.tokens[order[cut:]])
+    held = _HeldOut(constants_of(found[order[:cut]]), found[order[cut:]], texts.tokens[order[cut:]])
     return held, cell_trust(scorer, unseen)
 
 

@@ -102,11 +102,23 @@ class Prototypes:
         cells : ndarray of int32, shape (BLOCK,)
             The prototype of the first seed with the largest cosine.
         """
-        grid = block @ self._weights
-        np.subtract(self._offsets, grid, out=grid)
-        by_seed = grid.reshape(len(block), *self._shape).min(axis=2)
+        grid = self._grid(block)
         cells = (grid[:, : self.n_cells] * self._first_radii).argmin(axis=1)
-        return by_seed.mean(axis=1, dtype=np.float64), cells.astype(np.int32)
+        return self._nearest(grid), cells.astype(np.int32)
+
+    def nearest(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """Distance alone of rows (n, d): what `distances` says where n is its height."""
+        return self._nearest(self._grid(rows))
+
+    def _grid(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        grid: npt.NDArray[np.float32] = rows @ self._weights
+        np.subtract(self._offsets, grid, out=grid)
+        return grid
+
+    def _nearest(self, grid: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        by_seed: npt.NDArray[np.float32] = grid.reshape(len(grid), *self._shape).min(axis=2)
+        means: npt.NDArray[np.float64] = by_seed.mean(axis=1, dtype=np.float64)
+        return means
 
 
 def _check(

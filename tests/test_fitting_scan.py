@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agent.fitting.corpus import embed_corpus
+from agent.fitting.corpus import Reading, embed_corpus
 from agent.fitting.rows import Row
 from agent.fitting.scan import limit, scan
 from tests.fakes import FakeEmbedder
@@ -51,7 +51,9 @@ def test_the_limit_draws_at_random_and_repeatably() -> None:
 def test_the_corpus_is_what_the_embedder_gives_each_text(count: int, tmp_path) -> None:
     data = rows(*[f"prompt {i}" for i in range(count)], "prompt 0", " ")
     done: list[int] = []
-    corpora = embed_corpus(data, scan(data), FakeEmbedder(), {"prompt": 1, "response": 1}, tmp_path, done.append)
+    corpora = embed_corpus(
+        data, scan(data), FakeEmbedder(), Reading({"prompt": 1, "response": 1}), tmp_path, done.append
+    )
     prompts = corpora["prompt"]
     expected = FakeEmbedder().encode([row.prompt or "" for row in data[:count]], 1)
     np.testing.assert_array_equal(prompts.encoded.layers, expected.layers)
@@ -68,7 +70,7 @@ def test_texts_with_nothing_to_embed_are_left_out_and_counted(tmp_path) -> None:
             return super().encode(["" if "skip" in text else text for text in texts], max_chunks)
 
     data = [Row(f"prompt {i} {'skip' if i % 3 == 0 else ''}", None, None, False) for i in range(100)]
-    corpus = embed_corpus(data, scan(data), Picky(), {"prompt": 1, "response": 1}, tmp_path)["prompt"]
+    corpus = embed_corpus(data, scan(data), Picky(), Reading({"prompt": 1, "response": 1}), tmp_path)["prompt"]
     assert corpus.empty == 34
     assert corpus.rows.tolist() == [i for i in range(100) if i % 3]
     assert corpus.encoded.owner.tolist() == list(range(66))

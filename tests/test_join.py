@@ -323,6 +323,15 @@ def test_every_part_ends_as_one_outcome(make: Make, seed: int) -> None:
     assert pending(pipeline) == 0
 
 
+def test_feedback_may_name_either_id_of_a_pair(make: Make) -> None:
+    pipeline = make()
+    pairs = [whole(i) for i in range(3)]
+    for i, pair in enumerate(pairs):
+        pair["response"] = pair["response"] | {"id": f"chatcmpl-{i}"}
+    feed(pipeline, [*pairs, thumbs(0), thumbs(1, observationId="chatcmpl-1"), thumbs(2, traceId="r2")])
+    assert joins(pipeline)["feedback", "joined"] == 3
+
+
 def test_the_state_is_bounded_and_holds_neither_text_nor_ids(make: Make) -> None:
     pipeline = make(max_pending=50)
     sizes = []

@@ -99,6 +99,25 @@ def test_error_in_place_of_the_response():
     ]
 
 
+def test_an_error_alone_is_a_response_of_what_it_names():
+    failed = {"error": {"code": "server_error", "message": "secret"}}
+    (found,) = read({"id": "r1", "response": failed})
+    assert (found.prompt, found.response, found.error, found.join_key) == (None, None, "server_error", "r1")
+    batch = {"id": "b", "custom_id": "c-1", "response": {"status_code": 500, "body": failed}, "error": None}
+    (found,) = read(batch)
+    assert (found.id, found.error, found.status, found.join_key) == ("c-1", "server_error", 500, "c-1")
+    (found,) = read(batch | {"response": None, "error": {"code": "batch_expired"}})
+    assert (found.id, found.error, found.join_key) == ("c-1", "batch_expired", "c-1")
+    assert Rejected("unrecognised") in read({"response": failed})  # joined by what?
+
+
+def test_either_id_of_a_pair_is_one_that_feedback_may_name():
+    (found,) = read({"id": "r1", "request": REQUEST, "response": RESPONSE})
+    assert (found.id, found.trace_id) == ("chatcmpl-1", "r1")
+    (found,) = read({"id": "r1", "trace_id": "t1", "request": REQUEST, "response": RESPONSE})
+    assert (found.id, found.trace_id) == ("chatcmpl-1", "t1")
+
+
 def test_completions_with_one_prompt_and_with_several():
     answer = {"id": "c", "choices": [{"text": t} for t in ("a1", "a2", "b1", "b2")]}
     found = read({"request": {"prompt": "A"}, "response": answer})

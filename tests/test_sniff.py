@@ -77,6 +77,15 @@ def test_files(sniff, tmp_path: Path) -> None:
     assert "1 message(s) fit no shape, and nothing in them looks like a prompt" in ended.out
 
 
+def test_json_laid_out_for_people(sniff, tmp_path: Path) -> None:
+    log = tmp_path / "log.json"
+    log.write_text(json.dumps([GOOD, GOOD | {"id": "b8"}], indent=2))
+    ended = sniff(log)
+    assert ended.out.count("  plain  ") == 2
+    assert "id b8" in ended.out
+    assert "not_json" not in ended.out
+
+
 def test_texts_are_shown_where_asked_and_never_move_a_terminal(sniff, tmp_path: Path) -> None:
     log = lines(tmp_path / "log.jsonl", GOOD, {"prompt": "a\x1b[2Jb\u202ec\nd", "response": "x", "id": "i\x07d"})
     assert "when will it come to me?" in sniff(log, "--show-text").out

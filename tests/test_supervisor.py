@@ -9,7 +9,7 @@ import pytest
 from agent import supervisor
 from agent.board import Board
 from agent.logs import set_up_logging
-from agent.supervisor import KnownError, supervise
+from agent.supervisor import KnownError, PassingError, supervise
 
 SECRET = "the patient's diagnosis"
 
@@ -22,7 +22,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 def failing(times: int, error: Exception) -> tuple[list[str], object]:
     seen: list[str] = []
 
-    def work(_stop: Event) -> None:
+    def work() -> None:
         seen.append("start")
         if len(seen) <= times:
             raise error
@@ -50,7 +50,7 @@ def test_a_sidecar_stays_up_and_says_why() -> None:
     board = Board()
     reasons = []
 
-    def work(_stop: Event) -> None:
+    def work() -> None:
         reasons.append(board.reason)
         if len(reasons) < 3:
             raise KnownError("bad_profile", "no such file")
@@ -59,11 +59,17 @@ def test_a_sidecar_stays_up_and_says_why() -> None:
     assert reasons == ["starting", "bad_profile", "bad_profile"]
 
 
+def test_what_may_pass_is_waited_out_by_everybody() -> None:
+    seen, work = failing(2, PassingError("profile_unreachable", "no answer"))
+    supervise(work, Board(), Event(), stay_up=False)
+    assert len(seen) == 3
+
+
 def test_stop_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "FIRST_WAIT_SECONDS", 30.0)
     stop = Event()
 
-    def work(_stop: Event) -> None:
+    def work() -> None:
         stop.set()
         raise RuntimeError
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
+import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,11 @@ from agent.assembly import build_pipeline
 from agent.board import Board
 from agent.intake import Clocks
 from agent.profile import read_profile, write_profile
+from agent.reload import ConfigFile
 from agent.sampling import HashSampler
-from agent.server import MetricsServer
+from agent.server import MetricsServer, ServerError
 from agent.supervisor import KnownError
+from agent.worker import make_worker
 from config import ConfigError, ServerSettings, load_settings
 from tests.fakes import ListSource
 from tests.small import small_profile, small_settings
@@ -37,17 +41,37 @@ def settings(tmp_path: Path, **sections: dict[str, Any]) -> Any:
     return load_settings(None, small_settings(server=server, checkpoint={"path": str(tmp_path / "state")}, **sections))
 
 
-def test_a_bad_config_is_waited_out_by_a_sidecar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    servers: list[MetricsServer] = []
+class Written(ConfigFile):
+    """A configuration that the test's own code gives."""
+
+    def __init__(self, path: Path, load: Callable[[], Any]) -> None:
+        super().__init__(path)
+        self._load = load
+
+    def load(self) -> Any:
+        return self._load()
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch) -> list[MetricsServer]:
+    """Every server that was started, in a hurry and on a free port where nothing says which."""
+    found: list[MetricsServer] = []
 
     class Watched(MetricsServer):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
-            servers.append(self)
+            found.append(self)
 
-    monkeypatch.setattr(wiring, "RELOAD_SECONDS", 0.01)
+    monkeypatch.setattr(wiring, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(wiring, "MetricsServer", Watched)
-    monkeypatch.setattr(wiring, "ServerSettings", lambda: ServerSettings(host="127.0.0.1", port=0))
+    address = ServerSettings(host="127.0.0.1", port=0)
+    monkeypatch.setattr(wiring, "load_server_settings", lambda _path: address)
+    return found
+
+
+def test_a_bad_config_is_waited_out_by_a_sidecar(
+    tmp_path: Path, servers: list[MetricsServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
     good, seen, ran = settings(tmp_path), [], []
 
     def load() -> Any:
@@ -60,25 +84,39 @@ def test_a_bad_config_is_waited_out_by_a_sidecar(tmp_path: Path, monkeypatch: py
         return good
 
     monkeypatch.setattr(wiring, "run_agent", lambda *arguments, **options: ran.append((arguments, options)))
-    wiring.run_sidecar(load)
+    file = Written(tmp_path, load)
+    wiring.run_sidecar(file)
     assert 'offmap_down{reason="bad_config"} 1.0' in seen[0]
     assert "offmap_up 0.0" in seen[0]
-    assert ran == [((good,), {"stay_up": True})]
+    assert "offmap_config_last_reload_successful 0.0" in seen[0]
+    assert ran == [((good,), {"stay_up": True, "file": file})]
 
 
-def test_a_sidecar_with_a_bad_config_leaves_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "RELOAD_SECONDS", 0.01)
-    monkeypatch.setattr(wiring, "ServerSettings", lambda: ServerSettings(host="127.0.0.1", port=0))
+@pytest.mark.usefixtures("servers")
+def test_a_sidecar_with_a_bad_config_leaves_when_told(tmp_path: Path) -> None:
     loads: list[int] = []
 
     def load() -> Any:
         loads.append(1)
+        if len(loads) == 2:
+            os.kill(os.getpid(), signal.SIGHUP)  # asks for what it does anyway
         if len(loads) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
         raise ConfigError(["kafka.topics: is missing"])
 
-    wiring.run_sidecar(load)
+    wiring.run_sidecar(Written(tmp_path, load))
     assert len(loads) == 3
+
+
+def test_a_sidecar_waits_for_a_port_that_is_taken(tmp_path: Path, servers: list[MetricsServer]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = {"host": "127.0.0.1", "port": other.getsockname()[1]}
+        asked = load_settings(None, small_settings(server=taken, checkpoint={"path": str(tmp_path)}))
+        with pytest.raises(ServerError):
+            wiring.run_agent(asked, make_source=lambda *_: ListSource([]))
+        threading.Timer(0.1, other.close).start()
+        wiring.run_agent(asked, stay_up=True, make_source=lambda *_: ListSource([]))
+    assert [server.port for server in servers] == [taken["port"]]
 
 
 def test_a_run_ends_with_its_source(tmp_path: Path) -> None:
@@ -124,7 +162,7 @@ def test_the_profiles_age_is_shown_where_it_is_known(tmp_path: Path, created: ob
     board = Board()
     sections = {"checkpoint": {"path": str(tmp_path / "state")}, "embedding": {"threads": 1}}
     asked = {"profile": {"path": str(tmp_path / "p.offmap"), "max_age_days": 7}}
-    wiring._load(load_settings(None, asked | sections), board)
+    make_worker(load_settings(None, asked | sections), board, lambda *_: ListSource([]), threading.Event())
     live = board.live()
     assert live["offmap_profile_max_age_seconds"] == {(): 604_800.0}
     assert live.get("offmap_profile_created_timestamp_seconds", {}).get(()) == shown

@@ -12,12 +12,14 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from agent.fitting.piece_file import PieceFile, unit_states
 from agent.fitting.rows import Row
 from agent.fitting.scan import SIDES, Selection
 from agent.records import Encoded
 from agent.seams import Embedder
 from agent.words import word_ids, words_of
 from detectors.rarity import WordCounter
+from detectors.style_fit import PieceStates
 from detectors.vectors import text_vectors
 
 _BATCH = 64
@@ -36,12 +38,30 @@ class Corpus(NamedTuple):
         Texts that had nothing to embed, left out.
     words : WordCounter
         In how many of the texts each word occurs, hashed.
+    pieces : PieceStates or None
+        The states of word pieces of some of the texts, where somebody asked for them; they lie in a file.
     """
 
     encoded: Encoded
     rows: npt.NDArray[np.int64]
     empty: int
     words: WordCounter
+    pieces: PieceStates | None = None
+
+
+class Reading(NamedTuple):
+    """How texts are read.
+
+    Attributes
+    ----------
+    max_chunks : mapping of str to int
+        Chunks of a text at most, by side.
+    pieces_seed : int or None
+        Draws the prompts of which the states of word pieces are kept; None: nobody asks for any.
+    """
+
+    max_chunks: Mapping[str, int]
+    pieces_seed: int | None = None
 
 
 def corpus_vectors(corpus: Corpus, texts: npt.NDArray[np.int64]) -> npt.NDArray[np.float16]:
@@ -56,6 +76,7 @@ class VectorFile:
 
     def __init__(self, path: Path, file: BinaryIO, shape: tuple[int, int]) -> None:
         self._path, self._file, self._shape = path, file, shape
+        self.pieces: PieceFile | None = None
         self._tokens, self._owner = array("i"), array("i")
         self._rows, self._truncated = array("q"), bytearray()
         self._empty = 0
@@ -68,7 +89,10 @@ class VectorFile:
         counts = np.bincount(encoded.owner, minlength=len(rows))
         known = counts > 0
         first = len(self._rows)
-        self._owner.extend(np.repeat(np.arange(first, first + known.sum()), counts[known]).tolist())
+        owner = np.repeat(np.arange(first, first + known.sum()), counts[known])
+        self._owner.extend(owner.tolist())
+        if self.pieces is not None:
+            self.pieces.append(owner, encoded)
         self._tokens.extend(encoded.tokens.tolist())
         self._rows.extend(np.asarray(rows)[known].tolist())
         self._truncated.extend(encoded.truncated[known].tobytes())
@@ -86,14 +110,15 @@ class VectorFile:
             owner=np.array(self._owner, dtype=np.int32),
             truncated=np.frombuffer(bytes(self._truncated), dtype=np.bool_),
         )
-        return Corpus(encoded, np.array(self._rows, dtype=np.int64), self._empty, self._words)
+        pieces = None if self.pieces is None else self.pieces.finish()
+        return Corpus(encoded, np.array(self._rows, dtype=np.int64), self._empty, self._words, pieces)
 
 
 def embed_corpus(
     rows: Iterable[Row],
     selection: Selection,
     embedder: Embedder,
-    max_chunks: Mapping[str, int],
+    reading: Reading,
     workspace: Path,
     progress: Callable[[int], None] = lambda _n: None,
 ) -> dict[str, Corpus]:
@@ -105,8 +130,7 @@ def embed_corpus(
         The same rows, in the same order, as were scanned.
     selection : Selection
     embedder : Embedder
-    max_chunks : mapping of str to int
-        Chunks of a text at most, by side.
+    reading : Reading
     workspace : Path
         Folder for the vectors' files; it must outlive the result.
     progress : callable
@@ -114,14 +138,20 @@ def embed_corpus(
     """
     shape = (embedder.n_layers, embedder.dim)
     paths = {side: workspace / f"{side}.f32" for side in SIDES}
+    reducers = {"prompt": None if reading.pieces_seed is None else unit_states, "response": None}
     with ExitStack() as stack:
         files = {side: VectorFile(path, stack.enter_context(path.open("wb")), shape) for side, path in paths.items()}
+        if reading.pieces_seed is not None:
+            path = workspace / "pieces.f32"
+            file = stack.enter_context(path.open("w+b"))
+            files["prompt"].pieces = PieceFile(path, file, embedder.dim, reading.pieces_seed)
         for batch in _batches(enumerate(rows), _BATCH):
             for position, side in enumerate(SIDES):
                 places = [i for i, _ in batch if selection.keep[side][i]]
                 texts = [str(row[position]) for i, row in batch if selection.keep[side][i]]
                 if texts:
-                    files[side].append(places, texts, embedder.encode(texts, max_chunks[side]))
+                    encoded = embedder.encode(texts, reading.max_chunks[side], reducers[side])
+                    files[side].append(places, texts, encoded)
                     progress(len(places))
         return {side: file.finish() for side, file in files.items()}
 

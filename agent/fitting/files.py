@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from agent.fitting.errors import FitError
 from agent.payloads.jsontext import loads
 from agent.payloads.reasons import UnreadableError
+from agent.sources.documents import read_messages
 from agent.sources.errors import SourceError
-from agent.sources.lines import PARQUET, read_lines
+from agent.sources.lines import PARQUET
 
 MAX_LINE = 64 * 2**20
 """Longest line read, in bytes."""
@@ -38,7 +39,7 @@ class Document(NamedTuple):
 
 
 def read_documents(path: Path) -> Iterator[Document]:
-    """Yield the rows of a JSONL file (plain, gzip, zstd) or a Parquet file. Blank lines are skipped.
+    """Yield the rows of a JSONL or CSV file (plain, gzip, zstd) or a Parquet file. Blank lines are skipped.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def _head(path: Path) -> bytes:
 def _read_lines(path: Path) -> Iterator[Document]:
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(read_lines(file, MAX_LINE), start=1):
+            for number, line in enumerate(read_messages(file, MAX_LINE), start=1):
                 if number == 1 and line is not None and line.lstrip()[:1] == b"[":
                     raise FitError(f"{path}: is a JSON array: write one object a line (jq -c '.[]')")
                 if line is None:

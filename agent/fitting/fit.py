@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from agent.durable import keep_apart
 from agent.embedding.runtime import OnnxEmbedder
-from agent.fitting.corpus import Corpus, embed_corpus
+from agent.fitting.corpus import Corpus, Reading, embed_corpus
 from agent.fitting.errors import FitError
 from agent.fitting.manifest import build_manifest, example_texts
 from agent.fitting.options import FitOptions, Progress, Silent
@@ -139,4 +139,5 @@ def _embed(
     workspace.mkdir()
     progress.step("embedding", sum(data.selection.count(side) for side in SIDES))
     rows = read_rows(data.paths, options.fields)
-    return embed_corpus(rows, data.selection, embedder, options.max_chunks, workspace, progress.advance)
+    reading = Reading(options.max_chunks, options.seed if options.style_channel else None)
+    return embed_corpus(rows, data.selection, embedder, reading, workspace, progress.advance)

@@ -29,6 +29,8 @@ class FitOptions:
         Prompts to keep as text in the profile.
     local_term : bool
         Compare each text with its nearest training rows too, on the sides that have few enough of them.
+    style_channel : bool
+        Watch the source and style of prompts too, by their word pieces.
     max_prompt_chunks, max_response_chunks : int
         As production reads them: the defaults are those of the settings.
     threads : int or None
@@ -46,6 +48,7 @@ class FitOptions:
     limit: int | None = None
     keep_examples: int = 0
     local_term: bool = False
+    style_channel: bool = False
     max_prompt_chunks: int = 6
     max_response_chunks: int = 2
     threads: int | None = None

@@ -13,6 +13,7 @@ from agent.fitting.errors import FitError
 from agent.fitting.options import FitOptions, Progress
 from agent.fitting.pairs import LACKING, pair_arrays, synthetic_arrays
 from agent.fitting.scan import Selection
+from agent.fitting.style import style_reference
 from agent.fitting.watched import watched_arrays
 from detectors.conformal import FEWEST
 from detectors.fit_reference import FEWEST_CONSTANTS, Fitted, fit_reference
@@ -70,6 +71,8 @@ def fit_sides(
             references[side] |= synthetic_arrays(options, selection, corpus, fitted.reference)
         left_out = {"duplicates": selection.duplicates[side], "empty": corpus.empty}
         facts[side] = {**fitted.facts, **left_out, "truncated": int(corpus.encoded.truncated.sum())}
+        if (style := style_reference(corpus, fitted, held_out, options.seed, progress)) is not None:
+            references["style"], facts[side]["style"] = style
     if "response" in references:
         pairs = pair_arrays(options, selection, corpora, progress)
         references["response"] |= pairs

@@ -66,7 +66,8 @@ def assemble(events: list[dict[str, Any]]) -> dict[str, Any] | None:
         elif event.get("type") == "content_block_delta" and delta.get("type") == "text_delta":
             blocks.setdefault(index, {"type": "text"}).setdefault("pieces", []).append(delta.get("text"))
         elif event.get("type") == "message_delta":
-            ends |= delta | {"usage": mapping(start.get("usage")) | mapping(event.get("usage"))}
+            counted = {key: value for key, value in mapping(event.get("usage")).items() if value is not None}
+            ends |= delta | {"usage": mapping(start.get("usage")) | counted}
     return {**start, **ends, "content": [_whole(block) for block in blocks.values()]}
 
 

@@ -34,7 +34,7 @@ def read_pair(document: dict[str, Any], context: Context) -> list[Outcome]:
     halved = _absent(question) or _absent(answer)
     if not found or not halved or any(isinstance(each, Rejected) for each in found):
         return found
-    if _absent(question) and not any(isinstance(each, Exchange) and each.shape for each in found):
+    if _absent(question) and not any(isinstance(each, Exchange) and (each.shape or each.error) for each in found):
         return []  # a bare text under a usual name: an answer of what, nobody knows
     # a half is logged alone only where something joins it; else the other half is here under a name that has moved
     return found if name(first(document, _IDS)) else [*found, Rejected("unrecognised")]
@@ -51,6 +51,11 @@ def read_alone(document: dict[str, Any], context: Context) -> list[Outcome]:
     """Read the body of a request or of a response that stands by itself."""
     found = read_response(document, context) or read_request(document, context)
     return [each if isinstance(each, Rejected) else each._replace(join_key=each.id) for each in found]
+
+
+def is_request(document: dict[str, Any]) -> bool:
+    """Say whether a prompt is that of a completion's request: it names its model, and nothing that a log would add."""
+    return "model" in document and "prompt" in document and first(document, (*_IDS, *_TIMES)) is None
 
 
 def read_both(document: dict[str, Any], question: Any, answer: Any, context: Context) -> list[Outcome]:
@@ -81,11 +86,12 @@ def _with_envelope(outcome: Outcome, document: dict[str, Any], *, whole: bool) -
     if isinstance(outcome, Rejected):
         return outcome
     identity = name(first(document, _IDS))
+    other = identity if outcome.id is not None and identity != outcome.id else None
     milliseconds = number(first(document, _MILLISECONDS))
     return outcome._replace(
         id=outcome.id or identity,
         time=outcome.time or to_seconds(first(document, _TIMES)),
-        trace_id=name(first(document, _TRACES)),
+        trace_id=name(first(document, _TRACES)) or other,  # feedback may name either id
         session=name(first(document, _SESSIONS)) or outcome.session,
         model=outcome.model or name(document.get("model")),
         latency=None if milliseconds is None else milliseconds / 1e3,

@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.payloads.context import Context, Outcome
 from agent.payloads.fields import first
-from agent.payloads.pairs import read_both
+from agent.payloads.pairs import is_request, read_both
 
 PROMPTS = ("prompt", "question", "query")
 RESPONSES = ("response", "completion", "answer", "output")
@@ -15,8 +15,10 @@ MARKS = frozenset(PROMPTS)
 
 def read(document: dict[str, Any], context: Context) -> list[Outcome]:
     """Read a message with the usual names; an empty list says that it is not of this shape."""
-    question = first(document, PROMPTS)
-    return [] if question is None else read_both(document, question, first(document, RESPONSES), context)
+    question, answer = first(document, PROMPTS), first(document, RESPONSES)
+    if question is None or (answer is None and is_request(document)):
+        return []
+    return read_both(document, question, answer, context)
 
 
 def read_mapped(document: dict[str, Any], context: Context) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""Log files as a source: JSON lines, plain or compressed, one file after the other."""
+"""Log files as a source: JSON and tables, plain or compressed, one file after the other."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.records import Batch, Partition, Record
+from agent.sources.documents import read_messages
 from agent.sources.errors import SourceError
-from agent.sources.lines import BUFFER, read_lines
+from agent.sources.lines import BUFFER
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
-SUFFIXES = tuple(kind + packed for kind in (".jsonl", ".ndjson", ".json", ".log") for packed in ("", ".gz", ".zst"))
+SUFFIXES = tuple(
+    kind + packed for kind in (".jsonl", ".ndjson", ".json", ".csv", ".log") for packed in ("", ".gz", ".zst")
+)
 """What is read of a directory."""
 OVERSIZED = (("offmap-oversized", b""),)
 """The header of a line too long to hold; its value is empty. `agent.payloads` counts it as oversized."""
@@ -147,7 +150,7 @@ class FileSource:
         for path in self.paths:
             start = self._positions.get((path, 0), 0)
             with _open(path) as self._file:
-                for number, line in enumerate(read_lines(self._file, self._longest)):
+                for number, line in enumerate(read_messages(self._file, self._longest)):
                     empty = False
                     if number >= start:
                         yield Record(path, 0, number, line or b"", headers=OVERSIZED if line is None else ())

@@ -23,11 +23,18 @@ def latched(name: str, labels: tuple[str, ...], matchers: str = "") -> str:
     return f"max by ({', '.join(labels)}) (max_over_time({name}{matchers}[10m])) == 1"
 
 
+PAGER = {
+    "threshold": "min by ({by}) (offmap_pager_threshold{same})",
+    "evidence": "max by ({by}) (offmap_pager_evidence{same})",
+    "began": "time() - min by ({by}) (offmap_pager_change_timestamp_seconds{same})",
+    "days": "1 / sum by ({by}) (1 / offmap_pager_run_length_days{same})",
+}
+
 NOVELTY = Alert(
     name="OffmapNovelty",
     severity="page",
     wait="0m",  # the sequential test has done the waiting
-    expr=latched("offmap_pager_alarm", SIDE),
+    expr=latched("offmap_pager_alarm", SIDE, '{side!="style"}'),
     labels=SIDE,
     summary="More {side}s lie off the map than was accepted ({job})",
     description=(
@@ -35,12 +42,22 @@ NOVELTY = Alert(
         "it pages at {threshold:.1f} and is {evidence:.1f} now. The drift most likely began {began:humanizeDuration} "
         "ago. One false page is expected in {days:.0f} days or more."
     ),
-    numbers={
-        "threshold": "min by ({by}) (offmap_pager_threshold{same})",
-        "evidence": "max by ({by}) (offmap_pager_evidence{same})",
-        "began": "time() - min by ({by}) (offmap_pager_change_timestamp_seconds{same})",
-        "days": "1 / sum by ({by}) (1 / offmap_pager_run_length_days{same})",
-    },
+    numbers=PAGER,
+)
+
+STYLE = Alert(
+    name="OffmapStyle",
+    severity="page",
+    wait="0m",
+    expr=latched("offmap_pager_alarm", SIDE, '{side="style"}'),
+    labels=SIDE,
+    summary="More prompts come from another source than was accepted ({job})",
+    description=(
+        "Evidence that more prompts of {job} are written otherwise than was accepted (reference: {reference}), "
+        "whatever they are about: it pages at {threshold:.1f} and is {evidence:.1f} now. The drift most likely began "
+        "{began:humanizeDuration} ago. One false page is expected in {days:.0f} days or more."
+    ),
+    numbers=PAGER,
 )
 
 SLICE_NOVELTY = Alert(
@@ -136,4 +153,4 @@ JUDGE_MIRROR = Alert(
     },
 )
 
-DRIFT = (NOVELTY, SLICE_NOVELTY, MIX_CHANGED, COVERAGE_LOST, BRITTLE, JUDGE_MIRROR)
+DRIFT = (NOVELTY, STYLE, SLICE_NOVELTY, MIX_CHANGED, COVERAGE_LOST, BRITTLE, JUDGE_MIRROR)

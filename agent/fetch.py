@@ -1,0 +1,164 @@
+"""A profile from an HTTP address: checked by its SHA-256, there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+from urllib import request
+from urllib.error import HTTPError
+
+from agent.durable import sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from http.client import HTTPResponse
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 2**30
+SILENCE_SECONDS = 20.0
+TOTAL_SECONDS = 900.0
+_BLOCK = 2**18
+
+
+class UnreachableError(Exception):
+    """The file did not come; it may, another time. Names the host alone: the rest of an address may hold a secret."""
+
+
+class WrongFileError(Exception):
+    """What came is not the file that is meant."""
+
+
+def kept_at(path: Path, sha256: str) -> Path:
+    """Return where a fetched file lies: each content has a name of its own, so that the one before it stays for now.
+
+    Examples
+    --------
+    >>> kept_at(Path("state/shop.offmap"), "0123456789abcdef" * 4).name
+    'shop-0123456789abcdef.offmap'
+    """
+    return path.with_name(f"{path.stem}-{sha256[:16]}{path.suffix}")
+
+
+def fetch(url: str, sha256: str, path: Path, going_on: Callable[[], bool]) -> Path:
+    """Return the file's place, fetched unless it is there already.
+
+    Parameters
+    ----------
+    url : str
+        http or https; a redirect may not leave https.
+    sha256 : str
+        Of the whole file, in hex.
+    path : Path
+        See `kept_at`.
+    going_on : callable
+        Asked again and again: false gives up.
+
+    Raises
+    ------
+    UnreachableError, WrongFileError
+        See there; the latter also where more than 1 GiB comes.
+    OSError
+        The place cannot be written to.
+    """
+    place = kept_at(path, sha256)
+    if place.exists() and _sum_of(place) == sha256:
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(f"{place.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            _download(url, sha256, file, going_on)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(place)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(place.parent)
+    log.info("the profile was fetched from %s", _host(url))
+    return place
+
+
+def forget_others(path: Path, sha256: str) -> None:
+    """Remove what was fetched before, now that it is not needed."""
+    for other in path.parent.glob(f"{path.stem}-{'[0-9a-f]' * 16}{path.suffix}"):
+        if other != kept_at(path, sha256):
+            with suppress(OSError):
+                other.unlink()
+
+
+def _download(url: str, sha256: str, file: IO[bytes], going_on: Callable[[], bool]) -> None:
+    digest = hashlib.sha256()
+    with closing(_blocks(url, time.monotonic() + TOTAL_SECONDS)) as blocks:
+        for block in blocks:
+            if not going_on():
+                raise UnreachableError(_why(url, "left off, there is something else to do"))
+            digest.update(block)
+            file.write(block)
+            if file.tell() > MAX_BYTES:
+                raise WrongFileError(f"what {_host(url)} gives is longer than {MAX_BYTES:,} bytes: no profile")
+    if digest.hexdigest() != sha256:
+        raise WrongFileError(
+            f"what {_host(url)} gives has the SHA-256 {digest.hexdigest()}, not profile.sha256 ({sha256}); "
+            "name the file's own, or put that file there"
+        )
+
+
+def _blocks(url: str, end: float) -> Generator[bytes, None, None]:
+    try:
+        with _open(url) as response:
+            while block := response.read1(_BLOCK):
+                yield block
+                if time.monotonic() > end:
+                    raise UnreachableError(_why(url, f"not there after {TOTAL_SECONDS:g} s"))
+            missing = response.length
+    except HTTPError as error:
+        with error:
+            raise UnreachableError(_why(url, f"HTTP status {error.code}")) from None
+    except (OSError, HTTPException) as error:  # their words may hold the address
+        raise UnreachableError(_why(url, type(getattr(error, "reason", error)).__name__)) from None
+    if missing:
+        raise UnreachableError(_why(url, "the connection broke off"))
+
+
+class _Redirect(request.HTTPRedirectHandler):
+    def redirect_request(self, req, fp, code, msg, headers, newurl):  # type: ignore[no-untyped-def]
+        if not newurl.startswith(("https:", f"{req.type}:")):
+            fp.close()
+            raise UnreachableError(_why(req.full_url, "redirected away from http, or from https"))
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+HANDLERS = (
+    *(request.ProxyHandler, request.HTTPHandler, request.HTTPSHandler, _Redirect),
+    *(request.HTTPDefaultErrorHandler, request.HTTPErrorProcessor),
+)
+"""All that is spoken: http and https, and not the files of this machine, which urllib would read too."""
+
+
+def _open(url: str) -> HTTPResponse:
+    opener = request.OpenerDirector()
+    for handler in HANDLERS:
+        opener.add_handler(handler())
+    response: HTTPResponse = opener.open(url, timeout=SILENCE_SECONDS)
+    return response
+
+
+def _why(url: str, reason: str) -> str:
+    return f"the profile cannot be fetched from {_host(url)}: {reason}"
+
+
+def _host(url: str) -> str:
+    return url.split("/")[2].rpartition("@")[2]
+
+
+def _sum_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
