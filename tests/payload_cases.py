@@ -515,6 +515,38 @@ CASES: dict[str, Case] = {
         },
         [BEDROCK_READ],
     ),
+    "bedrock titan": Case(
+        BEDROCK
+        | {
+            "operation": "InvokeModel",
+            "input": {"inputBodyJson": {"inputText": PROMPT}, "inputTokenCount": 21},
+            "output": {
+                "outputBodyJson": {"results": [{"outputText": RESPONSE, "completionReason": "FINISH"}]},
+                "outputTokenCount": 4,
+            },
+        },
+        [BEDROCK_READ._replace(finish_reason="FINISH", latency=None)],
+        [
+            ("input", "inputBodyJson", "inputText"),
+            ("output", "outputBodyJson", "results"),
+            ("output", "outputBodyJson", "results", 0, "outputText"),
+        ],
+    ),
+    "bedrock llama": Case(
+        BEDROCK
+        | {
+            "operation": "InvokeModel",
+            "input": {"inputBodyJson": {"prompt": PROMPT, "max_gen_len": 64}, "inputTokenCount": 21},
+            "output": {"outputBodyJson": {"generation": RESPONSE, "stop_reason": "stop"}, "outputTokenCount": 4},
+        },
+        [BEDROCK_READ._replace(finish_reason="stop", latency=None)],
+        [("input", "inputBodyJson", "prompt"), ("output", "outputBodyJson", "generation")],
+    ),
+    "connect": Case(
+        {"schema": {"type": "struct"}, "payload": {"request": CHAT_REQUEST, "response": CHAT_RESPONSE}},
+        [whole(ASKED, ANSWERED)],
+        [("payload",), ("payload", "request"), ("payload", "response", "choices")],
+    ),
     "langfuse batch": Case(
         {"batch": [event("generation-create", LANGFUSE_BODY), event("score-create", LANGFUSE_SCORE)]},
         [LANGFUSE_READ, LANGFUSE_SCORED],

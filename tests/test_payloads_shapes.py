@@ -1,13 +1,15 @@
 """Every shape: all its fields, what a moved field does, and what wrappers do to it."""
 
+import dataclasses
 import gzip
 import json
 
 import pytest
 import zstandard
 
-from agent.payloads import SHAPES, DecodeOptions, decode
+from agent.payloads import SHAPES, DecodeOptions, bodies, decode, shapes
 from agent.payloads.decoder import decode_or_raise
+from agent.payloads.shapes import SHAPES as TABLE
 from agent.records import Exchange, Record, Rejected
 from tests import payload_cases as cases
 from tests.payload_cases import CASES, NOON, PROMPT, RESPONSE, Case
@@ -30,6 +32,61 @@ def test_all_fields(name):
 @pytest.mark.parametrize(("name", "path"), MOVES, ids=[f"{name}: {path}" for name, path in MOVES])
 def test_a_moved_field_is_counted(name, path):
     assert Rejected("unrecognised") in read(CASES[name].moved(path))
+
+
+STREAMS = {
+    "openai stream": ("content", "choices", "delta"),
+    "openai chunks": ("content", "choices", "delta"),
+    "openai pair, streamed": ("content", "choices", "delta"),
+    "openai pair, chunks": ("content", "choices", "delta"),
+    "openai responses stream": ("text", "content"),
+    "anthropic stream": ("text", "delta", "text_delta", "content_block_delta"),
+    "anthropic events": ("text", "delta", "text_delta", "content_block_delta"),
+    "kserve binary response": ("content", "choices", "delta"),
+    "bedrock stream": ("text", "contentBlockDelta", "delta"),
+    "litellm ndjson": ("messages", "response"),
+    "turns": ("content", "role"),
+    "langfuse create and update": ("input", "output"),
+    "kserve export response": ("bytes",),
+    "seldon cloudevent": ("data", "inputs"),
+}
+
+
+@pytest.mark.parametrize(("name", "field"), [(name, field) for name, fields in STREAMS.items() for field in fields])
+def test_a_moved_field_of_a_stream_is_counted(name, field):
+    old = CASES[name].record().value
+    new = old
+    for quote in (b'"%b"', b'\\"%b\\"'):  # as it stands, and in JSON in a text
+        new = new.replace(quote % field.encode(), quote % f"{field[:-1]}X".encode())
+    assert new != old
+    assert Rejected("unrecognised") in read(CASES[name].record(new))
+
+
+def test_every_row_of_the_tables_has_a_field_that_moves(monkeypatch):
+    moving = set()
+
+    def watched(row, read):
+        def reader(document, context):
+            found = read(document, context)
+            if any(not isinstance(each, Rejected) for each in found):
+                moving.add(row)
+            return found
+
+        return reader
+
+    rows = [dataclasses.replace(row, read=watched(f"{row.name} {i}", row.read)) for i, row in enumerate(TABLE)]
+    monkeypatch.setattr(shapes, "SHAPES", tuple(rows))
+    for half in ("_REQUESTS", "_RESPONSES"):
+        table = zip(getattr(bodies, half), bodies.BODIES, strict=True)
+        watching = tuple((marks, watched(f"{body.name} {half}", read)) for (marks, read), body in table)
+        monkeypatch.setattr(bodies, half, watching)
+    for case in CASES.values():
+        if case.moves:
+            read(case.record())
+    read(Record("t", 0, 0, cases.fixture("otlp_1_37.traces.json")))  # test_a_moved_attribute_is_counted
+    expected = {f"{row.name} {i}" for i, row in enumerate(TABLE)}
+    expected |= {f"{body.name} {half}" for body in bodies.BODIES for half in ("_REQUESTS", "_RESPONSES")}
+    assert moving == expected
 
 
 def framed(value):

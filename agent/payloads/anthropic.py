@@ -11,7 +11,11 @@ from agent.records import Exchange, Rejected
 
 REQUEST_MARKS = frozenset({"system", "anthropic_version", "max_tokens"})
 RESPONSE_MARKS = frozenset({"stop_reason", "content"})
-_OWN = frozenset({"tool_use", "tool_result", "thinking"})
+_TEXTLESS = frozenset({"thinking", "redacted_thinking"})
+"""Blocks that may be all that there is of an answer, beside calls of tools and their results."""
+_EVENTS = frozenset({"message_start", "message_delta", "message_stop", "content_block_start", "content_block_stop"})
+_EVENTS |= {"content_block_delta", "ping", "error"}
+_OTHER_DELTAS = frozenset({"input_json_delta", "thinking_delta", "signature_delta", "citations_delta"})
 
 
 def request(body: dict[str, Any], context: Context) -> list[Outcome]:
@@ -36,7 +40,7 @@ def response(body: dict[str, Any], context: Context) -> list[Outcome]:  # noqa: 
     usage = mapping(body.get("usage"))
     calls = sum(isinstance(block, dict) and block.get("type") == "tool_use" for block in blocks)
     text = content_text(blocks)
-    if text is None and any(_moved(block) for block in blocks):
+    if text is None and any(_moved(block) or (not calls and _unknown(block)) for block in blocks):
         return []
     return [
         Exchange(
@@ -63,8 +67,11 @@ def assemble(events: list[dict[str, Any]]) -> dict[str, Any] | None:
         index, delta = name(event.get("index")) or "0", mapping(event.get("delta"))
         if event.get("type") == "content_block_start":
             blocks[index] = dict(mapping(event.get("content_block")))
-        elif event.get("type") == "content_block_delta" and delta.get("type") == "text_delta":
-            blocks.setdefault(index, {"type": "text"}).setdefault("pieces", []).append(delta.get("text"))
+        elif event.get("type") == "content_block_delta" and name(delta.get("type")) not in _OTHER_DELTAS:
+            piece = delta.get("text") if delta.get("type") == "text_delta" else None
+            blocks.setdefault(index, {"type": "text"}).setdefault("pieces", []).append(piece)
+        elif name(event.get("type")) not in _EVENTS:  # an event that has another name now: its text is not found
+            blocks.setdefault(None, {})
         elif event.get("type") == "message_delta":
             counted = {key: value for key, value in mapping(event.get("usage")).items() if value is not None}
             ends |= delta | {"usage": mapping(start.get("usage")) | counted}
@@ -89,3 +96,11 @@ def _has_blocks(messages: list[Any]) -> bool:
 
 def _moved(block: Any) -> bool:
     return isinstance(block, dict) and block.get("type") == "text" and not isinstance(block.get("text"), str)
+
+
+def _unknown(block: Any) -> bool:
+    """Say whether a block is of a kind that may have held the text."""
+    kind = block.get("type") if isinstance(block, dict) else None
+    return not isinstance(kind, str) or not (
+        kind in _TEXTLESS or kind == "text" or kind.endswith(("tool_use", "tool_result"))
+    )

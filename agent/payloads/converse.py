@@ -10,6 +10,7 @@ from agent.payloads.text import content_text, prompt_text
 from agent.records import Exchange, Rejected
 
 REQUEST_MARKS = frozenset({"inferenceConfig", "inputText"})
+_ENDS = ("stopReason", "stop_reason", "completionReason")
 RESPONSE_MARKS = frozenset({"stopReason", "results", "generation", "outputs"})
 
 
@@ -35,7 +36,7 @@ def response(body: dict[str, Any], context: Context) -> list[Outcome]:  # noqa: 
         Exchange(
             response=text or "",
             shape="converse",
-            finish_reason=name(first(body, ("stopReason", "stop_reason"))),
+            finish_reason=name(first(body, _ENDS) or first(_row(body), _ENDS)),
             prompt_tokens=count(first(usage, ("inputTokens",)) or body.get("prompt_token_count")),
             completion_tokens=count(first(usage, ("outputTokens",)) or body.get("generation_token_count")),
             latency=None if milliseconds is None else milliseconds / 1e3,
@@ -58,9 +59,11 @@ def assemble(events: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def _older(body: dict[str, Any]) -> str | None:
     """Return the answer of Titan (`results`), Llama (`generation`) or Mistral (`outputs`)."""
-    found = body.get("generation")
-    for field, key in (("results", "outputText"), ("outputs", "text")):
-        rows = body.get(field)
-        if isinstance(rows, list) and rows:
-            found = mapping(rows[0]).get(key)
+    row = _row(body)
+    found = first(row, ("outputText", "text")) if row else body.get("generation")
     return found if isinstance(found, str) else None
+
+
+def _row(body: dict[str, Any]) -> dict[str, Any]:
+    rows = first(body, ("results", "outputs"))
+    return mapping(rows[0]) if isinstance(rows, list) and rows else {}
