@@ -33,11 +33,20 @@ class AgentProcess:
         self.log = folder / "agent.log"
         self._config = folder / "offmap.yaml"
         self._arguments = arguments
-        whole = {"server": {"host": "127.0.0.1", "port": self.port}, "checkpoint": {"path": str(folder / "state")}}
-        for section, values in settings.items():
-            whole[section] = whole.get(section, {}) | values
-        self._config.write_text(json.dumps(whole))  # JSON is YAML
+        self._settings = {
+            "server": {"host": "127.0.0.1", "port": self.port},
+            "checkpoint": {"path": str(folder / "state")},
+        }
+        self.configure(settings)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def configure(self, settings: dict[str, Any]) -> None:
+        """Put other settings over those there are; a running agent takes them up."""
+        for section, values in settings.items():
+            self._settings[section] = self._settings.get(section, {}) | values
+        fresh = self._config.with_suffix(".new")
+        fresh.write_text(json.dumps(self._settings))  # JSON is YAML
+        fresh.replace(self._config)
 
     def start(self) -> Self:
         with self.log.open("ab") as log:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 from collections.abc import Iterator
@@ -102,6 +103,30 @@ def test_killed_and_stopped_again_and_again_it_counts_what_a_straight_run_counts
                 assert not counter_steps_back(points)
     assert counted(shown_after_all(agent)) == counted(straight_run(tmp_path))
     assert "meter" not in agent.log.read_text()
+
+
+def test_configured_anew_again_and_again_it_counts_what_a_straight_run_counts(
+    agent: AgentProcess, tmp_path: Path
+) -> None:
+    with PrometheusServer(f"127.0.0.1:{agent.port}") as prometheus:
+        agent.start().wait_until(lambda a: progress(a) >= 0.1)
+        agent.configure({"regions": {"max_regions": 4}})
+        agent.wait_until(lambda a: progress(a) >= 0.4)
+        agent.configure({"server": {"port": 1}})
+        agent.wait_until(lambda a: a.total("offmap_config_last_reload_successful") == 0.0)
+        agent.configure({"server": {"port": agent.port}, "windows": {"lengths": ["1h"]}})
+        agent.wait_until(lambda a: a.total("offmap_config_last_reload_successful") == 1.0)
+        os.kill(agent.pid, signal.SIGHUP)
+        agent.wait_until(lambda a: progress(a) >= 1.0)
+        agent.wait_until(lambda _: prometheus.value("sum(offmap_records_total)") == MESSAGES, 15)
+        assert agent.total("offmap_checkpoint_loads_total", outcome="resumed") >= 2
+        for name in COUNTED:
+            series = prometheus.raw(name)
+            assert series
+            for points in series.values():
+                assert not counter_steps_back(points)
+    assert counted(agent.samples()) == counted(straight_run(tmp_path))
+    assert {dict(labels)["window"] for name, labels in agent.samples() if name == "offmap_uncovered_share"} == {"1h"}
 
 
 def shown_after_all(agent: AgentProcess) -> Counters:

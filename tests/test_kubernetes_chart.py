@@ -97,8 +97,10 @@ def test_the_agent_takes_the_configuration(values: Path, tmp_path: Path) -> None
     given = yaml.safe_load(values.read_text(encoding="utf-8"))
     path = tmp_path / "offmap.yaml"
     path.write_text(found["data"]["offmap.yaml"])
-    environ = PASSWORD if "credentials" in given.get("kafka", {}) else {}
-    environ |= ADDRESS if "urlSecret" in given["profile"] else {}
+    environ = {
+        **(PASSWORD if "credentials" in given.get("kafka", {}) else {}),
+        **(ADDRESS if "urlSecret" in given["profile"] else {}),
+    }
     settings = load_settings(path, environ=environ, needs=("kafka",))
     assert str(settings.checkpoint.path) == "/var/lib/offmap/state"
     assert settings.payload.max_message_bytes == given["config"].get("payload", {}).get("max_message_bytes", 4_194_304)

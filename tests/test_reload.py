@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import reload, wiring
+from agent.board import Board
+from agent.records import Batch, Partition, Record
+from agent.reload import ConfigFile, Reload
+from agent.supervisor import KnownError
+from agent.tally import Snapshot
+from config import Settings
+from tests.fakes import ListSource
+from tests.small import sentences, small_settings
+
+MESSAGES = 400
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The file is looked at every time; the logging stays as it was."""
+    monkeypatch.setattr(reload, "LOOK_SECONDS", 0.0)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+class Written:
+    """A configuration in a file, as a ConfigMap lies there: a link to a folder that is put in place of another."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._versions = 0
+        self.path = folder / "offmap.yaml"
+        self.path.symlink_to(folder / "..data" / "offmap.yaml")
+        self.base = small_settings(
+            kafka={"bootstrap_servers": ["127.0.0.1:9"], "topics": ["t"]},
+            server={"host": "127.0.0.1", "port": 0},
+            checkpoint={"path": str(folder / "state"), "interval_seconds": 0.01},
+        )
+        self.write()
+
+    def write(self, **sections: dict[str, Any]) -> None:
+        whole = self.base | {name: self.base.get(name, {}) | values for name, values in sections.items()}
+        self.put(json.dumps(whole))
+
+    def put(self, text: str) -> None:
+        self._versions += 1
+        version = self._folder / f"..{self._versions}"
+        version.mkdir()
+        (version / "offmap.yaml").write_text(text)
+        link = self._folder / "..new"
+        link.symlink_to(version)
+        link.replace(self._folder / "..data")
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    return Written(tmp_path)
+
+
+def records() -> list[Record]:
+    bodies = [
+        {"id": str(i), "time": 1_750_000_000 + i, "prompt": text} for i, text in enumerate(sentences(MESSAGES, seed=9))
+    ]
+    return [Record("t", 0, i, json.dumps(body).encode(), timestamp=1.0) for i, body in enumerate(bodies)]
+
+
+class Happening(ListSource):
+    """A list of records; before some polls something happens."""
+
+    def __init__(self, happens: Mapping[int, Callable[[], None]], positions: Mapping[Partition, int]) -> None:
+        super().__init__(records(), positions, size=40)
+        self._happens = dict(happens)
+
+    def poll(self) -> Batch:
+        batch = super().poll()
+        for offset in sorted(self._happens):
+            if batch.records and batch.records[-1].offset >= offset:
+                self._happens.pop(offset)()
+        return batch
+
+
+class Run:
+    """`run_agent` on the records, in which something happens when they have come so far; what was to be seen."""
+
+    def __init__(self, written: Written, happens: Mapping[int, Callable[[], None]], monkeypatch: Any) -> None:
+        self.boards: list[Board] = []
+        self.used: list[Settings] = []
+        left = dict(happens)
+
+        class Seen(Board):
+            def __init__(board) -> None:  # noqa: N805 - `self` is the run
+                super().__init__()
+                self.boards.append(board)
+
+        def source(settings: Settings, listener: Any) -> Happening:
+            self.used.append(settings)
+            due = {at: left.pop(at) for at in sorted(left)[:1]}
+            return Happening(due, listener.assigned([("t", 0)]))
+
+        monkeypatch.setattr(wiring, "Board", Seen)
+        file = ConfigFile(written.path)
+        wiring.run_agent(file.load(), make_source=source, file=file)
+        assert not left
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.boards[-1].snapshot
+
+    @property
+    def successful(self) -> float:
+        return float(str(self.boards[-1].live()["offmap_config_last_reload_successful"][()]))
+
+    def counted(self) -> dict[str, Any]:
+        names = ("offmap_records", "offmap_texts", "offmap_exchanges", "offmap_tokens", "offmap_p_value")
+        return {name: str(self.snapshot[name]) for name in names}
+
+
+@pytest.fixture
+def run(written: Written, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    return lambda happens={}: Run(written, happens, monkeypatch)
+
+
+@pytest.fixture
+def straight(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a run counts in which nothing happens."""
+    return Run(Written(tmp_path_factory.mktemp("straight")), {}, monkeypatch).counted()
+
+
+def test_another_configuration_is_taken_up_and_nothing_is_lost_or_counted_twice(
+    written: Written, run: Callable[..., Run], straight: dict[str, Any]
+) -> None:
+    seen = run(
+        {
+            50: lambda: written.write(windows={"lengths": ["2m", "1h"]}),
+            170: lambda: written.write(windows={"lengths": ["2m"], "levels": [0.05]}, logging={"level": "error"}),
+            290: lambda: written.write(regions={"max_regions": 4}, sampling={"min_fraction": 0.5}),
+        }
+    )
+    assert [used.windows.lengths for used in seen.used[1:3]] == [(120.0, 3600.0), (120.0,)]
+    assert seen.used[-1].regions.max_regions == 4
+    assert seen.counted() == straight
+    assert seen.successful == 1.0
+
+
+REFUSED = {
+    "not YAML": (lambda written: written.put("kafka: ["), "line 1, column"),
+    "an unknown key": (lambda written: written.write(kafka={"topic": "t"}), "kafka.topic: unknown key"),
+    "nothing at all": (lambda written: written.path.unlink(), "cannot be read"),
+    "another port": (lambda written: written.write(server={"port": 1}), "server.port: cannot be changed without a"),
+    "another folder": (
+        lambda written: written.write(checkpoint={"path": "elsewhere"}),
+        "checkpoint.path: cannot be changed without a restart",
+    ),
+    "a profile that is not there": (lambda written: written.write(profile={"path": "nowhere"}), "profile nowhere"),
+    "a profile of another kind": (
+        lambda written: written.write(profile={"fingerprint": "0" * 64}),
+        "its fingerprint is",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_used_changes_nothing(
+    what: str, written: Written, run: Callable[..., Run], straight: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil, message = REFUSED[what]
+    seen = run({200: lambda: spoil(written)})
+    assert all(used == seen.used[0] for used in seen.used)
+    assert seen.counted() == straight
+    assert seen.successful == 0.0
+    assert message in capsys.readouterr().err
+
+
+def test_after_a_bad_configuration_a_good_one_is_good_again(written: Written) -> None:
+    file, board = ConfigFile(written.path), Board()
+    watched = Reload(file.load(), file, threading.Event(), threading.Event(), board)
+    for put, successful in ((lambda: written.put("kafka: ["), 0.0), (written.write, 1.0)):
+        put()
+        assert not watched.is_set()  # the second is as it was at first: nothing to build
+        assert board.live()["offmap_config_last_reload_successful"] == {(): successful}
+
+
+def test_sighup_builds_anew_with_the_same_configuration(run: Callable[..., Run], straight: dict[str, Any]) -> None:
+    seen = run({200: lambda: os.kill(os.getpid(), signal.SIGHUP)})
+    assert len(seen.used) == 2
+    assert seen.used[0] == seen.used[1]
+    assert seen.counted() == straight
+
+
+def test_the_file_is_not_read_at_every_turn(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reload, "LOOK_SECONDS", 60.0)
+    file = ConfigFile(written.path)
+    watched = Reload(file.load(), file, threading.Event(), threading.Event(), Board())
+    assert not watched.is_set()
+    written.write(regions={"max_regions": 4})
+    assert not watched.is_set()
+
+
+def test_waiting_for_a_profile_ends_when_another_is_named(written: Written) -> None:
+    """With a configuration that was right at first, and whose profile then went."""
+    good = written.base["profile"]["path"]
+    written.base["profile"] = {"path": "nowhere"}
+    written.write()
+    file = ConfigFile(written.path)
+    watched = Reload(file.load(), file, threading.Event(), threading.Event(), Board())
+    threading.Timer(0.1, lambda: written.write(profile={"path": good})).start()
+    assert watched.wait(30.0)
+    assert watched.pending
+
+
+def test_a_stop_is_a_stop(written: Written) -> None:
+    stop = threading.Event()
+    watched = Reload(ConfigFile(written.path).load(), None, stop, threading.Event(), Board())
+    assert not watched.wait(0.0)
+    stop.set()
+    assert watched.is_set()
+    assert not watched.pending
+
+
+def test_what_fails_without_another_configuration_is_the_supervisors(written: Written) -> None:
+    watched = Reload(ConfigFile(written.path).load(), None, threading.Event(), threading.Event(), Board())
+
+    def make(_settings: Settings) -> None:
+        raise KnownError("bad_profile", "gone")
+
+    with pytest.raises(KnownError):
+        watched.build(make)
+    assert watched._board.live()["offmap_config_last_reload_successful"] == {(): 1.0}
+
+
+def test_a_crash_with_the_new_configuration_tells_no_text(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
+    file = ConfigFile(written.path)
+    watched = Reload(file.load(), file, threading.Event(), threading.Event(), Board())
+    written.write(regions={"max_regions": 4})
+    assert watched.is_set()
+
+    def make(settings: Settings) -> int:
+        if settings.regions.max_regions == 4:
+            raise ValueError("the patient" + "'s diagnosis")
+        return settings.regions.max_regions
+
+    assert watched.build(make) == 16
+    assert not watched.pending
+    told = capsys.readouterr().err
+    assert "refused" in told
+    assert "patient's" not in told
