@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from math import lgamma, log
+from math import isfinite, lgamma, log
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from detectors.interval import anytime_interval
 
 FEWEST_FAILURES = 15
 """Failures in the first group below which nothing is said."""
 _HALVINGS = 60
+
+Floats = npt.NDArray[np.float64]
 
 
 class FailureRatio(NamedTuple):
@@ -63,14 +66,22 @@ def failure_ratio(first: tuple[float, float], second: tuple[float, float], alpha
     (failed, n), (other_failed, other_n) = first, second
     if failed < FEWEST_FAILURES or other_n <= 0:
         return None
-    counts = np.array([failed, other_failed])
-    lower, upper = anytime_interval(counts, np.array([n, other_n]) - counts, alpha / 2)
+    lower, upper = map(float, ratio_bounds(first, second, alpha))
     return FailureRatio(
         ratio=(failed / n) / (other_failed / other_n) if other_failed else None,
-        lower=float(lower[0] / upper[1]),
-        upper=float(upper[0] / lower[1]) if lower[1] > 0 else None,
+        lower=lower,
+        upper=upper if isfinite(upper) else None,
         evidence=_evidence(first, second),
     )
+
+
+def ratio_bounds(
+    first: tuple[npt.ArrayLike, npt.ArrayLike], second: tuple[npt.ArrayLike, npt.ArrayLike], alpha: float
+) -> tuple[Floats, Floats]:
+    """Return L₁/U₂ and U₁/L₂ of rates, each given as failures and all; arrays of one shape. ∞ where L₂ is 0."""
+    failed, n = (np.stack(np.broadcast_arrays(*parts)) for parts in zip(first, second, strict=True))
+    lower, upper = anytime_interval(failed, n - failed, alpha / 2)
+    return lower[0] / upper[1], np.divide(upper[0], lower[1], out=np.full_like(upper[0], np.inf), where=lower[1] > 0)
 
 
 def _evidence(first: tuple[float, float], second: tuple[float, float]) -> float:
