@@ -9,6 +9,7 @@ from typing import Any
 from agent.cli_progress import TerminalProgress
 from agent.replay import ReplayError, ReplayOutputs
 from agent.report import print_report
+from agent.report_outcomes import print_outcomes
 from agent.report_regions import print_regions
 from agent.sources.documents import read_messages
 from agent.sources.files import expand
@@ -31,6 +32,7 @@ def replay_logs(
         result = run_replay(settings, logs, outputs, progress.advance)
     print_report(result.snapshot, settings.windows.alpha)
     print_regions(result.snapshot, result.terms, settings.windows.alpha)
+    print_outcomes(result.snapshot, settings.outcomes)
     if "offmap_p_value" not in result.snapshot:
         raise ReplayError(f"nothing could be scored: `offmap sniff {logs[0]}` says what each message is taken for")
 

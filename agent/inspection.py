@@ -95,6 +95,8 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _side(side, found, facts["references"].get(side, {}))
     if recorded := facts.get("baseline"):
         yield "baseline", f"{recorded['prompts']:,} accepted prompts, {recorded['from']} to {recorded['to']}"
+    if "response" not in facts["references"]:
+        yield "not told", "irrelevant and recycled answers: there is no reference of responses, so none is embedded"
     if facts["kept_examples"]:
         yield "text", f"holds {facts['kept_examples']} training prompts as text"
 

@@ -31,6 +31,8 @@ SETTINGS = {
     "pager": {"tolerated_share": 0.05, "run_length": 2_000},
     "slices": {"field": "tenant", "values": ["a", "b"]},
 }
+FAILED = {("0.01", "loop"): 3.0, ("0.05", "loop"): 5.0, ("0.2", "loop"): 2.0, ("1", "loop"): 8.0}
+ANSWERED = {("0.01", "loop"): 10.0, ("0.05", "loop"): 10.0, ("0.2", "loop"): 40.0, ("1", "loop"): 60.0}
 PAGER = ("prompt", "tolerated")
 
 
@@ -104,6 +106,7 @@ def prometheus(drifted: tuple[Snapshot, list[Snapshot]]) -> Iterator[PrometheusS
     for board, snapshot in zip(boards, drifted[1], strict=True):
         records = {("decoded",): 9.0, ("unrecognised",): 3.0}
         more = {"offmap_reference_tokens": {("prompt",): 10.0}, "offmap_records": records}
+        more |= {"offmap_outcomes": FAILED, "offmap_outcome_exchanges": ANSWERED}
         board.snapshot = {**snapshot, **more}
     servers = [MetricsServer(board, "127.0.0.1", 0) for board in boards]
     try:
@@ -120,9 +123,10 @@ def test_the_readmes_queries_say_what_one_agent_would(
     prometheus: PrometheusServer, drifted: tuple[Snapshot, list[Snapshot]]
 ) -> None:
     queries = re.findall(r"```promql\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    unread, regions, lift, length, share, evidence, page = queries
+    unread, regions, lift, length, failures, share, evidence, page = queries
     whole, parts = drifted
     assert prometheus.value(unread) == 0.25
+    assert prometheus.value(failures) == pytest.approx((8 / 20) / (10 / 100))
     histogram = whole["offmap_p_value"]["prompt",]
     assert isinstance(histogram, Histogram)
     counts = np.array(histogram.counts)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from agent.assembly import build_pipeline
 from agent.intake import Clocks
@@ -21,7 +24,11 @@ from agent.outcome_watch import NAMES
 from agent.pipeline import Pipeline
 from agent.profile import read_profile
 from agent.records import Record
+from agent.replay import ReplayOutputs
+from agent.report_outcomes import outcome_findings, print_outcomes
 from agent.sampling import HashSampler
+from agent.tally import Snapshot
+from agent.wiring import run_replay
 from config import ConfigError, OutcomeSettings, load_settings
 from detectors.failure_ratio import failure_ratio
 from tests.small import ODD, sentences, small_profile, small_settings
@@ -272,3 +279,40 @@ def test_settings_that_cannot_be_used_name_the_field(section: dict[str, Any], cu
 
 def test_every_kind_has_its_name() -> None:
     assert len(set(NAMES)) == len(OUTCOMES) == 13
+
+
+def test_a_replay_says_where_the_model_fails(tmp_path: Path) -> None:
+    """From files to the table: 50 strange prompts fail, of 150 usual ones every tenth; late verdicts by a judge."""
+    values = [exchange(i, LOOP if i >= 150 else None) for i in range(200)]
+    values += [score(i, "rating", 2 if i >= 150 or i % 10 == 0 else 9, judge="gpt-4") for i in range(200)]
+    log = tmp_path / "log.jsonl"
+    log.write_text("".join(json.dumps(value) + "\n" for value in values), encoding="utf-8")
+    settings = load_settings(None, small_settings(outcomes={"failing_scores": ["rating<=4"]}))
+    metrics = tmp_path / "final.om"
+    snapshot = run_replay(settings, [log], ReplayOutputs(metrics=metrics)).snapshot
+    uncovered = sum(shown_count(snapshot, band, "judge") for band in ("0.01", "0.05"))
+    found = {one.kind: one for one in outcome_findings(snapshot, 0.05)}
+    judged = found["judge"]
+    assert judged.uncovered[1] + judged.covered[1] == 200
+    assert judged.uncovered[0] + judged.covered[0] == 65
+    assert uncovered == judged.uncovered[1]
+    expected = failure_ratio(judged.uncovered, judged.covered, 0.05)
+    assert expected is not None
+    assert (judged.ratio, judged.lower, judged.upper) == (expected.ratio, expected.lower, expected.upper)
+    console = Console(file=io.StringIO(), width=120)
+    print_outcomes(snapshot, settings.outcomes, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Where it fails: off the map is p ≤ 0.05" in text
+    assert f"{judged.uncovered[0]} of {judged.uncovered[1]}" in text
+    assert f"{judged.lower:.2f} – {judged.upper:.2f}" in text
+    assert "judges: 200 verdicts, 200 by a judge of the generator's own family" in text
+    assert "bad for certain that the judge passed: " in text
+    written = metrics.read_text(encoding="utf-8")
+    assert f'offmap_brittle{{kind="judge"}} {1.0 if judged.lower > 1 else 0.0}' in written
+    empty = Console(file=io.StringIO())
+    print_outcomes({}, settings.outcomes, empty)
+    assert empty.file.getvalue() == ""  # type: ignore[attr-defined]
+
+
+def shown_count(snapshot: Snapshot, end: str, kind: str) -> int:
+    return int(float(str(snapshot["offmap_outcome_exchanges"].get((end, kind), 0.0))))
