@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.answer_memory import RecentAnswers
+from agent.cell_watch import Provenance, RareCells
+from agent.collapse_watch import CollapseWatch, pair_reference
 from agent.judge_watch import JudgeWatch
 from agent.outcome_book import OutcomeBook
 from agent.outcome_rules import OutcomeRules
 from agent.outcome_watch import OutcomeWatch
+from agent.profile import ProfileError
 from agent.settlement import Settlement
 
 if TYPE_CHECKING:
@@ -19,13 +22,30 @@ if TYPE_CHECKING:
 
 
 def make_exchange_watchers(settings: Settings, profile: Profile) -> dict[str, ExchangeWatcher]:
-    """Make all watchers, by the name that their state is saved under; they are asked in this order."""
-    del profile
+    """Make all that the profile has something to compare with for; they are asked in this order.
+
+    Raises
+    ------
+    ProfileError
+        Arrays of the profile do not belong together.
+    """
     outcomes, acknowledged = settings.outcomes, settings.pager.acknowledged
-    return {
+    found: dict[str, ExchangeWatcher] = {
         "outcomes": OutcomeWatch(outcomes, acknowledged),
         "judges": JudgeWatch(OutcomeRules(outcomes), outcomes.alpha, acknowledged),
     }
+    prompts, responses = (profile.references.get(side, {}) for side in ("prompt", "response"))
+    try:
+        pairs = pair_reference(responses) if settings.embedding.score_responses else None
+    except ValueError as error:
+        raise ProfileError(f"profile: answers cannot be compared with it: {error}; fit it anew") from error
+    if pairs is not None:
+        found["collapse"] = CollapseWatch(pairs, settings.collapse, acknowledged)
+    if "coverage_counts" in prompts:
+        found["rare"] = RareCells(prompts["coverage_counts"], outcomes.alpha)
+    if "synthetic_share" in prompts:
+        found["provenance"] = Provenance(prompts["synthetic_share"])
+    return found
 
 
 def make_settlement(settings: Settings, profile: Profile, families: ModelFamilies) -> Settlement:

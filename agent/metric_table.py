@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent.metric_row import NOVELTY_EDGES, P_VALUE_EDGES, Metric
+from agent.metric_rows_collapse import COLLAPSE
 from agent.metric_rows_crowd import CROWD
 from agent.metric_rows_health import HEALTH
 from agent.metric_rows_outcomes import OUTCOMES
@@ -137,6 +138,7 @@ METRICS = (
     *CROWD,
     *REGIONS,
     *OUTCOMES,
+    *COLLAPSE,
     Metric("offmap_watermark_timestamp_seconds", "gauge", "Newest event time seen, seconds since the epoch."),
     Metric(
         "offmap_last_scored_timestamp_seconds",

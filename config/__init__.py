@@ -14,6 +14,7 @@ from config.sections import (
     ShutdownSettings,
     WindowSettings,
 )
+from config.sections_collapse import CollapseSettings
 from config.sections_kafka import KafkaSettings
 from config.sections_outcomes import OutcomeSettings
 from config.sections_pager import PagerSettings
@@ -24,6 +25,7 @@ from config.settings import Settings
 
 __all__ = [
     "CheckpointSettings",
+    "CollapseSettings",
     "ConfigError",
     "EmbeddingSettings",
     "JoinSettings",

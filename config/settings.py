@@ -15,6 +15,7 @@ from config.sections import (
     ShutdownSettings,
     WindowSettings,
 )
+from config.sections_collapse import CollapseSettings
 from config.sections_kafka import KafkaSettings
 from config.sections_outcomes import OutcomeSettings
 from config.sections_pager import PagerSettings
@@ -56,6 +57,9 @@ class Settings(Section):
     )
     outcomes: OutcomeSettings = Field(
         default=OutcomeSettings(), description="What counts as a failure of the model, and who judges it."
+    )
+    collapse: CollapseSettings = Field(
+        default=CollapseSettings(), description="When somebody is told that answers narrow, or repeat themselves."
     )
     pager: PagerSettings = Field(
         default=PagerSettings(), description="When somebody is told that more lies off the map than was accepted."

@@ -26,7 +26,7 @@ FEWEST_HITS = 8
 DOWN = frozenset({"diversity", "tail"})
 """What falls in a collapse; everything else rises."""
 
-METRICS = ("diversity", "alikeness", *(name for name in SIGNS))
+METRICS = ("diversity", "likeness", *(name for name in SIGNS))
 
 
 class CollapseWindow:

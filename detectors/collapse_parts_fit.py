@@ -12,9 +12,9 @@ from detectors.folds import split
 from detectors.kmeans import ROWS_A_PROTOTYPE, assign, spherical_kmeans
 from detectors.near import Whole
 from detectors.pair_reference import Flags
+from detectors.rare import rare_cells
 
 MOST_PROTOTYPES = 512
-RARE_MASS = 0.2
 FOLDS = 5
 
 
@@ -42,9 +42,7 @@ def fit_parts(prompts: npt.NDArray[np.float32], responses: npt.NDArray[np.float3
     response_cells = Whole.of(spherical_kmeans(responses, n_cells, rng))
     cell = assign(responses, response_cells.unit()).nearest
     counts = np.bincount(cell, minlength=n_cells)
-    order = np.argsort(counts, kind="stable")
-    rare = np.zeros(n_cells, dtype=np.bool_)
-    rare[order[np.cumsum(counts[order]) <= RARE_MASS * len(cell)]] = True
+    rare = rare_cells(counts)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     rows = Whole.of(responses).rows[np.argsort(cell, kind="stable")]
     nothing = np.zeros(0, np.float32)

@@ -1,0 +1,124 @@
+"""How exchanges end by the training cell of their prompt: in rare cells, and in cells that a model mostly wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.crowd_watch import ON_MAP
+from agent.outcome_kinds import Kind
+from agent.slices import BANDS
+from detectors.interval import anytime_interval
+from detectors.rare import rare_cells, survival
+
+if TYPE_CHECKING:
+    from agent.join_entry import Numbers
+    from agent.join_known import Known
+    from agent.tally import State, Tally
+    from agent.watch import Measured
+
+SYNTHETIC = (0.3, 0.7, 1.0)
+"""Upper ends of the bands of a cell's synthetic share; the 30 % is the field's rule of thumb, and no more."""
+
+FEWEST = 15
+"""Exchanges in rare cells below which nothing is said of how they end."""
+
+
+def counted(known: Sequence[Known]) -> Iterator[tuple[Numbers, bool, bool]]:
+    """Yield the prompt's scores, whether the exchange is new, and whether a failure of it is: for those that matter."""
+    for one in known:
+        failed = bool(one.fresh & Kind.ANY)
+        if one.prompt is not None and one.answered and (one.completed or failed):
+            yield one.prompt, one.completed, failed
+
+
+class RareCells:
+    """Whether prompts still come to the rare cells of training, and whether these exchanges end as well as others.
+
+    Only prompts on the map are looked at: which cell the others are nearest to says nothing about them.
+
+    Parameters
+    ----------
+    counts : ndarray of float64, shape (C,)
+        Fair counts of the cells (`detectors.coverage_fit.fair_counts`): the shares that fresh texts like training take.
+    alpha : float
+        Of the bounds.
+    """
+
+    def __init__(self, counts: npt.NDArray[np.float64], alpha: float) -> None:
+        self._rare = rare_cells(counts)
+        self._expected = float(counts[self._rare].sum() / max(counts.sum(), 1e-12))
+        self._alpha = alpha
+        self._ended = np.zeros((2, 2), dtype=np.int64)  # (rare, common) × (exchanges, failures)
+
+    def update(self, known: Sequence[Known], tally: Tally) -> None:
+        """Count exchanges and failures."""
+        for prompt, new, failed in counted(known):
+            if prompt.p_value <= ON_MAP:
+                continue
+            row = 0 if self._rare[prompt.cell] else 1
+            self._ended[row] += (new, failed)
+            for name, amount in (("exchanges", new), ("failures", failed)):
+                if amount:
+                    tally.add(f"offmap_cell_{name}", ("common" if row else "rare",))
+
+    def measure(self) -> Measured:
+        """Return the rare cells' share of traffic, and how their exchanges end beside the others."""
+        n, failed = self._ended.T
+        found: Measured = {"offmap_rare_share_expected": {(): self._expected}}
+        if not n.sum():
+            return found
+        bounds = anytime_interval(n[0], n[1], self._alpha)
+        found |= _interval("offmap_rare_share", float(n[0] / n.sum()), *map(float, bounds))
+        if n.min() >= FEWEST:
+            found |= _interval("offmap_survival", *survival(n - failed, n, self._alpha))
+        return found
+
+    def get_state(self) -> State:
+        """Return the counts, and how many cells they are of."""
+        return {"ended": self._ended.copy(), "cells": np.array(len(self._rare))}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on, if the reference has as many cells."""
+        if int(state["cells"]) == len(self._rare):
+            self._ended = state["ended"].astype(np.int64)
+
+
+class Provenance:
+    """How much traffic lands on training cells of which a model wrote much, and how it ends there: counters only.
+
+    Parameters
+    ----------
+    shares : ndarray of float32, shape (C,)
+        Synthetic share of each cell.
+    """
+
+    def __init__(self, shares: npt.NDArray[np.float32]) -> None:
+        self._band = np.searchsorted(SYNTHETIC[:-1], shares, side="left")
+
+    def update(self, known: Sequence[Known], tally: Tally) -> None:
+        """Count exchanges and failures by the band of the synthetic share, and by the band of the p-value."""
+        for prompt, new, failed in counted(known):
+            labels = (f"{SYNTHETIC[self._band[prompt.cell]]:g}", f"{next(b for b in BANDS if prompt.p_value <= b):g}")
+            for name, amount in (("exchanges", new), ("failures", failed)):
+                if amount:
+                    tally.add(f"offmap_provenance_{name}", labels)
+
+    def measure(self) -> Measured:
+        """Return nothing: counters add up over agents."""
+        return {}
+
+    def get_state(self) -> State:
+        """Return nothing."""
+        return {}
+
+    def set_state(self, _state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Do nothing."""
+
+
+def _interval(name: str, value: float, lower: float, upper: float) -> Measured:
+    values = (("", value), ("_lower", lower), ("_upper", upper))
+    return {f"{name}{suffix}": {(): each} for suffix, each in values}

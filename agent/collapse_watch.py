@@ -1,0 +1,105 @@
+"""What watches answers, given what was asked: whether they narrow, come again, echo training, lose their rare kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.answer_memory import pair_vectors
+from agent.outcome_kinds import Kind
+from agent.watch import acknowledgement
+from detectors.collapse import METRICS, CollapseWindow
+from detectors.pair_measures import Pairs
+from detectors.pair_reference import PREFIX, SIGNS, PairReference
+
+if TYPE_CHECKING:
+    from agent.join_known import Known
+    from agent.tally import State, Tally
+    from agent.watch import Measured
+    from config import CollapseSettings
+
+
+def pair_reference(arrays: Mapping[str, npt.NDArray[Any]]) -> PairReference | None:
+    """Take the training pairs out of the arrays of the responses' side; None where there is nothing of them.
+
+    Raises
+    ------
+    ValueError
+        If they do not belong together.
+    """
+    mine = {name.removeprefix(PREFIX): array for name, array in arrays.items() if name.startswith(PREFIX)}
+    return PairReference.from_arrays(mine) if mine else None
+
+
+class CollapseWatch:
+    """Compares windows of answers with training's; an alarm stays until it is acknowledged.
+
+    Parameters
+    ----------
+    reference : PairReference
+    settings : CollapseSettings
+    acknowledged : str
+        Changed by the user, it takes alarms back.
+    """
+
+    def __init__(self, reference: PairReference, settings: CollapseSettings, acknowledged: str) -> None:
+        self._window = CollapseWindow(reference, settings.threshold)
+        self._word = acknowledgement(acknowledged)
+        self._seen = 0
+        self._times = np.full(len(METRICS), np.nan)
+
+    def update(self, known: Sequence[Known], tally: Tally) -> None:
+        """Take in the exchanges of which both texts were embedded."""
+        pairs = pair_vectors(known)
+        if pairs is None:
+            return
+        seen = self._window.reference.look(pairs.prompts, pairs.responses, pairs.hashes)
+        again = np.array([known[i].kinds & (Kind.RECYCLED | Kind.RECYCLED_SOFTLY) > 0 for i in pairs.place])
+        signs = np.stack([seen.tail, seen.echo, seen.verbatim, again], axis=1)
+        self._count(signs, tally)
+        self._window.update(Pairs(pairs.prompts, pairs.responses, seen.cell, signs))
+        for i in np.flatnonzero((self._window.alarms > 0) & np.isnan(self._times)):
+            self._times[i] = known[pairs.place[self._window.alarms[i] - 1 - self._seen]].time
+        self._seen += len(signs)
+
+    def measure(self) -> Measured:
+        """Return what the last full windows say, the alarms, and at what they alarm."""
+        found: Measured = {"offmap_collapse_threshold": {(): self._window.threshold}}
+        for one in self._window.measure():
+            metric, _, suffix = one.name.partition("_")
+            name, labels = _METRICS[suffix], (metric, one.field) if one.field else (metric,)
+            found.setdefault(name.format("diversity" if metric not in SIGNS else "share"), {})[labels] = one.value
+        for metric, time in zip(METRICS, self._times, strict=True):
+            if np.isfinite(time):
+                found.setdefault("offmap_collapse_alarm_timestamp_seconds", {})[metric,] = float(time)
+        return found
+
+    def get_state(self) -> State:
+        """Return the window that is filling (vectors as whole numbers), what full ones said, and the alarms."""
+        return {"word": self._word, "times": self._times.copy(), "n": np.array(self._seen), **self._window.get_state()}
+
+    def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Go on from `get_state`, if the windows are the same; with another word of acknowledgement no alarm stays."""
+        if state["times"].shape != self._times.shape or not self._window.set_state(state):
+            return
+        self._seen, self._times = int(state["n"]), state["times"].copy()
+        if not np.array_equal(state["word"], self._word):
+            self._times[:], self._window.alarms[:] = np.nan, 0
+
+    @staticmethod
+    def _count(signs: npt.NDArray[np.bool_], tally: Tally) -> None:
+        tally.add("offmap_compared_answers", (), float(len(signs)))
+        for name, count in zip(SIGNS, signs.sum(axis=0).tolist(), strict=True):
+            if count:
+                tally.add("offmap_answer_signs", (name,), float(count))
+
+
+_METRICS = {
+    "": "offmap_answer_{}",
+    "expected": "offmap_answer_{}_expected",
+    "z": "offmap_collapse_z",
+    "alarm": "offmap_collapse_alarm",
+}

@@ -1,0 +1,21 @@
+"""The section for alarms about answers that narrow."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from config.section import Section
+
+
+class CollapseSettings(Section):
+    """When somebody is told that answers narrow, repeat themselves or replay training."""
+
+    threshold: float = Field(
+        default=4.0,
+        ge=2,
+        le=100,
+        description=(
+            "Standard errors by which a window of answers must differ from what its prompts lead to expect, for an "
+            "alarm. At 4 less than one window in a hundred alarms for nothing."
+        ),
+    )
