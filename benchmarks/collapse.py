@@ -190,7 +190,7 @@ def put(window: Exchanges, places: Places, responses: Rows, hashes: npt.NDArray[
 
 
 def canned(n_answers: int) -> Replace:
-    """A few of training's longer answers for everything."""
+    """Give a few of training's longer answers for everything."""
 
     def replace(data: Data, window: Exchanges, places: Places, rng: np.random.Generator) -> Exchanges:
         answers = rng.choice(np.flatnonzero(data.train.hashes), n_answers, replace=False)
@@ -262,7 +262,7 @@ def half(data: Data, rng: np.random.Generator) -> Exchanges:
 
 
 def narrow(data: Data, rng: np.random.Generator) -> Exchanges:
-    """The prompts nearest to one of them only."""
+    """Ask for what is nearest to one prompt only."""
     centre = data.traffic.prompts[rng.integers(len(data.traffic.hashes))]
     near = np.argsort(-data.traffic.prompts @ centre)[:NARROW]
     return sample(data, rng, weights=_even(np.isin(np.arange(len(data.traffic.hashes)), near)))
@@ -292,7 +292,7 @@ def _even(weights: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
 
 
 class Shift(NamedTuple):
-    """What others look at: the mean embedding, and the Vendi score of answers as it is, against windows like training."""
+    """What others look at: the mean embedding, and the Vendi score of answers; against windows like training."""
 
     centre: Rows
     mean: npt.NDArray[np.float64]

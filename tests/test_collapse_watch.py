@@ -24,6 +24,7 @@ from agent.tally import Snapshot
 from config import load_settings
 from detectors.near import Whole
 from tests.fitting import letters_model
+from tests.models import letters_embedder
 from tests.pairs import pair_rows
 
 NOW = 1_750_000_000.0
