@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.crowd_watch import ON_MAP
+from agent.metric_row import BANDS
+from agent.outcome_book import band
 from agent.outcome_kinds import Kind
-from agent.slices import BANDS
 from detectors.interval import anytime_interval
 from detectors.rare import rare_cells, survival
 
@@ -28,10 +29,10 @@ FEWEST = 15
 
 
 def counted(known: Sequence[Known]) -> Iterator[tuple[Numbers, bool, bool]]:
-    """Yield the prompt's scores, whether the exchange is new, and whether a failure of it is: for those that matter."""
+    """Yield the prompt's scores, whether the exchange is new, and whether a failure of it is: of those that count."""
     for one in known:
         failed = bool(one.fresh & Kind.ANY)
-        if one.prompt is not None and one.answered and (one.completed or failed):
+        if one.prompt is not None and one.kinds & Kind.COUNTED and (one.completed or failed):
             yield one.prompt, one.completed, failed
 
 
@@ -102,7 +103,7 @@ class Provenance:
     def update(self, known: Sequence[Known], tally: Tally) -> None:
         """Count exchanges and failures by the band of the synthetic share, and by the band of the p-value."""
         for prompt, new, failed in counted(known):
-            labels = (f"{SYNTHETIC[self._band[prompt.cell]]:g}", f"{next(b for b in BANDS if prompt.p_value <= b):g}")
+            labels = (f"{SYNTHETIC[self._band[prompt.cell]]:g}", f"{BANDS[band(prompt.p_value)]:g}")
             for name, amount in (("exchanges", new), ("failures", failed)):
                 if amount:
                     tally.add(f"offmap_provenance_{name}", labels)

@@ -52,7 +52,8 @@ class CollapseWatch:
         self._times = np.full(len(METRICS), np.nan)
 
     def update(self, known: Sequence[Known], tally: Tally) -> None:
-        """Take in the exchanges of which both texts were embedded."""
+        """Take in the exchanges of which both texts were embedded, but for those that were planted."""
+        known = [one for one in known if not one.kinds & Kind.PLANTED]
         pairs = pair_vectors(known)
         if pairs is None:
             return
