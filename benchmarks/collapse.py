@@ -14,7 +14,7 @@ import numpy.typing as npt
 from agent.answer_signs import SHORTEST, wording
 from benchmarks.embedded import embed, read
 from benchmarks.table import Row
-from detectors.collapse import DOWN, METRICS, CollapseWindow
+from detectors.collapse import METRICS, CollapseWindow
 from detectors.collapse_fit import TrainingPairs, fit_pairs
 from detectors.diversity import vendi_scores
 from detectors.kmeans import assign, spherical_kmeans
@@ -63,9 +63,10 @@ def rows() -> Iterable[Row]:
     """Ten per cent of answers replaced; rare ones gone; another mix of prompts; a model with one answer."""
     data = prepared()
     usual = data.reference.usual[0]
-    quiet = np.array([z_scores(sample(data, rng)) for rng in seeds(NULLS)])
-    alarms = alarming(quiet).any(axis=1).mean()
-    beside = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(METRICS, quiet.std(axis=0), strict=True))
+    scores, alarms = (
+        np.array(each) for each in zip(*(watched(sample(data, rng)) for rng in seeds(NULLS)), strict=True)
+    )
+    beside = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(METRICS, scores.std(axis=0), strict=True))
     yield Row(
         f"windows of {usual.n} like training: share with an alarm", alarms, at_most=0.01, reference=f"sd {beside}"
     )
@@ -94,7 +95,7 @@ def mixes(data: Data) -> Iterable[Row]:
     shifts = Shift.of(data)
     for name, mix in MIXES.items():
         windows = [mix(data, rng) for rng in seeds(NULLS)]
-        found = alarming(np.array([z_scores(window) for window in windows]))
+        found = np.array([watched(window)[1] for window in windows])
         raw = np.mean([shifts.vendi_z(window.responses) < -THRESHOLD for window in windows])
         moved = np.mean([shifts.z(window.responses) > THRESHOLD for window in windows])
         mine = ", ".join(f"{each} {share:.3f}" for each, share in zip(METRICS, found.mean(axis=0), strict=True))
@@ -140,7 +141,12 @@ def seeds(n: int) -> list[np.random.Generator]:
 
 
 def z_scores(window: Exchanges) -> npt.NDArray[np.float64]:
-    """Pass an exchange at a time through what the agent runs, after some healthy ones; z of each of `METRICS`."""
+    """Return z of each of `METRICS`."""
+    return watched(window)[0]
+
+
+def watched(window: Exchanges) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Pass exchanges through what the agent runs, after some healthy ones: z of each of `METRICS`, and the alarms."""
     data = prepared()
     prompts, responses = Whole.of(window.prompts), Whole.of(window.responses)
     before = sample(data, np.random.default_rng(int(window.hashes.sum() % 2**31)), HORIZON)
@@ -149,18 +155,10 @@ def z_scores(window: Exchanges) -> npt.NDArray[np.float64]:
     again = recycled.update(prompts, responses, window.hashes)
     seen = data.reference.look(prompts, responses, window.hashes)
     signs = np.stack([seen.tail, seen.echo, seen.verbatim, again.exact | again.soft], axis=1)
-    watched = CollapseWindow(data.reference, THRESHOLD)
-    watched.update(Pairs(prompts, responses, seen.cell, signs))
-    found = {one.name: one.value for one in watched.measure()}
-    return np.array([found[f"{name}_z"] for name in METRICS])
-
-
-def alarming(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Say which z (…, 6) pass the threshold in the direction of a collapse; a verbatim answer is an echo's to tell."""
-    down = np.array([name in DOWN for name in METRICS])
-    found = np.where(down, -scores, scores) >= THRESHOLD
-    found[..., METRICS.index("verbatim")] = False
-    return found
+    watch = CollapseWindow(data.reference, THRESHOLD)
+    watch.update(Pairs(prompts, responses, seen.cell, signs))
+    found = {one.name: one.value for one in watch.measure()}
+    return np.array([found[f"{name}_z"] for name in METRICS]), watch.alarms > 0
 
 
 def sample(
@@ -238,17 +236,18 @@ REPLACED: dict[str, tuple[Replace, str, float | None]] = {
 
 
 def without_tail(data: Data, window: Exchanges, rng: np.random.Generator) -> Exchanges:
-    """Instead of answers in rare cells, others' in common cells, of the same topic where there are some."""
-    reference = data.reference
-    cells = Whole.of(window.prompts).cosines(reference.prompt_cells).argmax(axis=1)
-    rare = reference.rare[Whole.of(window.responses).cosines(reference.response_cells).argmax(axis=1)]
-    common = np.flatnonzero(~rare)
+    """Instead of answers in rare cells, other traffic's in common cells, to prompts of the same cell."""
+    reference, traffic = data.reference, data.traffic
+    cells, others = (
+        Whole.of(each.prompts).cosines(reference.prompt_cells).argmax(axis=1) for each in (window, traffic)
+    )
+    rare, elsewhere = (
+        reference.rare[Whole.of(each.responses).cosines(reference.response_cells).argmax(axis=1)]
+        for each in (window, traffic)
+    )
     places = np.flatnonzero(rare)
-    given = []
-    for place in places:
-        same = common[cells[common] == cells[place]]
-        given.append(rng.choice(same if len(same) else common))
-    return put(window, places, window.responses[given], new_words(rng, len(places)))
+    given = [rng.choice(np.flatnonzero(~elsewhere & (others == cells[place]))) for place in places]
+    return put(window, places, traffic.responses[given], traffic.hashes[given])
 
 
 def reweighted(data: Data, rng: np.random.Generator) -> Exchanges:

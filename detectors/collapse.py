@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,14 @@ import numpy.typing as npt
 from detectors.blocks import BLOCK, spans
 from detectors.measurement import Measurement
 from detectors.near import Whole, unlike
-from detectors.pair_measures import Pairs, excess, narrowing
-from detectors.pair_reference import SIGNS, Floats, PairReference, Usual
+from detectors.pair_measures import Pairs, excess, narrowing, narrowing_variance
+from detectors.pair_reference import SIGNS, PairReference, Usual
 
 SAME_PROMPT = np.float32(0.95)
 """Prompts of larger cosine are one and the same question: only the first of them counts in a window."""
 
 PATIENCE = 16
 """A window that is not full after so many times its size is given up: what is asked hardly varies."""
-
-FEWEST_HITS = 8
-"""Fewer answers than this never alarm: where a sign is rare, so many come by chance."""
 
 DOWN = frozenset({"diversity", "tail"})
 """What falls in a collapse; everything else rises."""
@@ -123,20 +120,11 @@ class CollapseWindow:
     def _look(self, k: int, usual: Usual, pairs: Pairs, place: int) -> None:
         """Measure a full window of one size."""
         values, scores, expected = self._found[k]
-        scale = np.sqrt(1 + usual.n / self.reference.n_pairs)
-        values[:2] = narrowing(pairs, self.reference.alike) - usual.mean
-        scores[:2] = values[:2] / (usual.sd * scale)
-        signs = excess(pairs, self.reference)
+        found, signs = narrowing(pairs, self.reference), excess(pairs, self.reference)
+        values[:2] = found.values - usual.mean
+        scores[:2] = values[:2] / np.sqrt(narrowing_variance(found, usual, self.reference.yielding))
         values[2:], expected[2:] = signs.share, signs.expected
         scores[2:] = (signs.share - signs.expected) / signs.error
-        for i in self._alarming(scores, pairs.signs.sum(axis=0)):
-            self.alarms[i] = self.alarms[i] or place
-
-    def _alarming(self, scores: Floats, hits: npt.NDArray[np.int64]) -> Iterator[int]:
-        for i, name in enumerate(METRICS):
-            if name in DOWN:
-                alarming = scores[i] <= -self.threshold
-            else:
-                alarming = scores[i] >= self.threshold and (i < 2 or hits[i - 2] >= FEWEST_HITS)
-            if alarming and name != "verbatim":
-                yield i
+        towards = np.where([name in DOWN for name in METRICS], -scores, scores) >= self.threshold
+        towards[METRICS.index("verbatim")] = False
+        self.alarms[towards & (self.alarms == 0)] = place

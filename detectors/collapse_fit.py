@@ -10,16 +10,17 @@ import numpy.typing as npt
 
 from detectors.blocks import spans
 from detectors.collapse import SAME_PROMPT
-from detectors.collapse_parts_fit import Crossed, cross_fit, fit_parts
+from detectors.collapse_parts_fit import Parts, fit_parts
+from detectors.collapse_windows_fit import with_windows
 from detectors.echo import DECILES, EchoRows
+from detectors.folds import split
 from detectors.kmeans import spherical_kmeans
 from detectors.near import Whole, unlike
-from detectors.pair_measures import Pairs, excess, narrowing
-from detectors.pair_reference import SIGNS, VERBATIM, Flags, Floats, PairReference, Usual
+from detectors.pair_measures import Pairs
+from detectors.pair_reference import SIGNS, VERBATIM, Flags, Floats, PairReference
 from detectors.recycled import Recycled
 
 SIZES = (256, 512, 1024)
-WINDOWS = 60
 CELLS = 64
 """Coarse cells of prompts."""
 
@@ -46,7 +47,7 @@ class TrainingPairs(NamedTuple):
     again : ndarray of bool, shape (m,)
         Whether another row has the same response.
     groups : ndarray of int, shape (m,)
-        From 0; pairs of one group are never in two folds.
+        Pairs of one group are never parted.
     """
 
     prompts: npt.NDArray[np.floating[Any]]
@@ -65,7 +66,8 @@ def fit_pairs(
 ) -> PairReference | None:
     """Fit on pairs, those with nearly the same prompt as another one left out; None where too few are left.
 
-    `hashes` are those of all training responses, for answers that repeat one to the word.
+    Prototypes are fitted on one half of them (whole groups); the other half tells how often fresh answers are rare, or
+    echo training. `hashes` are those of all training responses, for answers that repeat one to the word.
     """
     rng = np.random.default_rng([seed, 5])
     pairs = pairs.take(_different(Whole.of(pairs.prompts)))
@@ -77,19 +79,16 @@ def fit_pairs(
     n_cells = max(1, min(CELLS, len(units[0]) // FEWEST_A_CELL))
     prompt_cells = Whole.of(spherical_kmeans(units[0], n_cells, rng))
     cell = prompts.cosines(prompt_cells).argmax(axis=1)
-    crossed = cross_fit(units, pairs.groups, rng)
-    edges, limits = _limits(crossed, pairs.hashes > 0)
-    signs = _signs(pairs, crossed, edges, limits)
-    seen = Pairs(prompts, responses, cell, signs)
-    fine, response_cells, rare, echo = fit_parts(*units, rng)
-    echo = EchoRows(echo.rows, echo.starts, edges, limits, np.unique(hashes[hashes > 0]))
-    expected, counts = _expected(cell, signs, n_cells)
-    even = np.ones(len(SIGNS))
+    fresh = split(np.unique(pairs.groups, return_inverse=True)[1].astype(np.int32), 2, rng) == 1
+    parts = fit_parts(*units, ~fresh, rng)
+    echo, signs = _signs(pairs, parts, fresh, hashes)
+    expected, counts = _expected(cell[fresh], signs[fresh], n_cells)
+    alike = np.stack([_alike(units[1], cell, n_cells), _alike(units[0], cell, n_cells)])
     found = PairReference(
-        prompt_cells, fine, response_cells, rare, echo, expected, counts, even,
-        _alike(units[1], cell, n_cells), len(cell), (),
+        prompt_cells, parts.prompts, parts.response_cells, parts.rare, echo, expected, counts,
+        np.ones(len(SIGNS)), alike, np.zeros(2), len(cell), (),
     )  # fmt: skip
-    return _with_windows(found, seen, fitting, rng)
+    return with_windows(found, Pairs(prompts, responses, cell, signs), fresh, fitting, rng)
 
 
 def _different(prompts: Whole) -> npt.NDArray[np.intp]:
@@ -102,27 +101,24 @@ def _different(prompts: Whole) -> npt.NDArray[np.intp]:
     return np.concatenate(found)
 
 
-def _limits(crossed: Crossed, told: Flags) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return the deciles of the prompts' distance, and in each the distance that 5 % of responses keep."""
-    edges = np.quantile(crossed.distance, np.arange(1, DECILES) / DECILES).astype(np.float32)
-    decile = np.searchsorted(edges, crossed.distance)
+def _signs(pairs: TrainingPairs, parts: Parts, fresh: Flags, hashes: npt.NDArray[np.uint64]) -> tuple[EchoRows, Flags]:
+    """Say of each pair what it is, all other responses being known; `fresh` are those that prototypes have not seen."""
+    prompts, responses = Whole.of(pairs.prompts), Whole.of(pairs.responses)
+    told = pairs.hashes > 0
+    distance = 1 - prompts.cosines(parts.prompts).max(axis=1)
+    cell = responses.cosines(parts.response_cells).argmax(axis=1)
+    nearest = parts.echo.nearest(responses, cell, others=True)
+    edges = np.quantile(distance[fresh], np.arange(1, DECILES) / DECILES).astype(np.float32)
+    decile = np.searchsorted(edges, distance)
     limits = np.zeros(DECILES, dtype=np.float32)
     for k in range(DECILES):
-        kept = 1 - crossed.nearest[told & (decile == k)]
-        if len(kept):
-            limits[k] = np.quantile(kept, ECHO_SHARE)
-    return edges, limits
-
-
-def _signs(
-    pairs: TrainingPairs, crossed: Crossed, edges: npt.NDArray[np.float32], limits: npt.NDArray[np.float32]
-) -> Flags:
-    told = pairs.hashes > 0
-    echo = told & (1 - crossed.nearest < limits[np.searchsorted(edges, crossed.distance)])
-    verbatim = told & ((crossed.nearest >= VERBATIM) | pairs.again)
-    prompts, responses = Whole.of(pairs.prompts), Whole.of(pairs.responses)
+        kept = 1 - nearest[fresh & told & (decile == k)]
+        limits[k] = np.quantile(kept, ECHO_SHARE) if len(kept) else 0
     again = Recycled(pairs.prompts.shape[1]).update(prompts, responses, pairs.hashes)
-    return np.stack([crossed.tail, echo, verbatim, again.exact | again.soft], axis=1)
+    echo = told & (1 - nearest < limits[decile])
+    verbatim = told & ((nearest >= VERBATIM) | pairs.again)
+    rows = EchoRows(parts.echo.rows, parts.echo.starts, edges, limits, np.unique(hashes[hashes > 0]))
+    return rows, np.stack([parts.rare[cell], echo, verbatim, again.exact | again.soft], axis=1)
 
 
 def _expected(cell: npt.NDArray[np.intp], signs: Flags, n_cells: int) -> tuple[Floats, Floats]:
@@ -134,7 +130,7 @@ def _expected(cell: npt.NDArray[np.intp], signs: Flags, n_cells: int) -> tuple[F
 
 
 def _alike(responses: npt.NDArray[np.float32], cell: npt.NDArray[np.intp], n_cells: int) -> Floats:
-    """Mean squared cosine of responses to prompts of two cells (K, K), shrunk towards that of any two responses."""
+    """Mean squared cosine of the rows of two cells (K, K), shrunk towards that of any two rows."""
     dim = responses.shape[1]
     moments = np.zeros((n_cells, dim * dim), dtype=np.float32)
     for k in range(n_cells):
@@ -146,20 +142,3 @@ def _alike(responses: npt.NDArray[np.float32], cell: npt.NDArray[np.intp], n_cel
     overall = sums.sum() / n_pairs.sum()
     shrunk: Floats = (sums + PSEUDO_PAIRS * overall) / (n_pairs + PSEUDO_PAIRS)
     return shrunk
-
-
-def _with_windows(found: PairReference, seen: Pairs, sizes: Sequence[int], rng: np.random.Generator) -> PairReference:
-    """Draw windows: what D and A are, and how much more the signs scatter than chance alone explains."""
-    m, usual, scores = len(seen.cell), [], np.zeros((WINDOWS, len(SIGNS)))
-    for n in sizes:
-        reached = np.empty((WINDOWS, 2))
-        apart = np.sqrt(1 - n / m)  # two windows share pairs when n comes near m
-        for w in range(WINDOWS):
-            window = seen.take(rng.choice(m, size=n, replace=False))
-            reached[w] = narrowing(window, found.alike)
-            signs = excess(window, found)
-            scores[w] = (signs.share - signs.expected) / signs.error
-        usual.append(Usual(n, reached.mean(axis=0), np.maximum(reached.std(axis=0, ddof=1) / apart, 1e-4)))
-    dispersion = np.maximum(np.square(scores).mean(axis=0) / (1 - sizes[-1] / m), 1.0)
-    parts = {name: getattr(found, name) for name in PairReference.__slots__}
-    return PairReference(**{**parts, "dispersion": dispersion, "usual": tuple(usual)})

@@ -36,11 +36,14 @@ class EchoRows:
     limits: npt.NDArray[np.float32]
     hashes: npt.NDArray[np.uint64]
 
-    def nearest(self, responses: Whole, cells: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+    def nearest(
+        self, responses: Whole, cells: npt.NDArray[np.intp], *, others: bool = False
+    ) -> npt.NDArray[np.float32]:
         """Return the largest cosine of each answer (n, d) to a training response of its cell; −1 where it has none.
 
         Only the answer's own cell is searched: an answer close enough to a training response to echo it nearly always
-        lies in the same one, and the limits were found by the same search.
+        lies in the same one, and the limits were found by the same search. With `others` the answers are training
+        responses themselves, and each is compared with the others.
         """
         found = np.full(len(cells), -1, dtype=np.float32)
         order = np.argsort(cells, kind="stable")
@@ -48,8 +51,9 @@ class EchoRows:
         for first, last in itertools.pairwise(bounds):
             members = order[first:last]
             start, end = self.starts[cells[members[0]]], self.starts[cells[members[0]] + 1]
-            if end > start:
-                found[members] = responses.take(members).cosines(Whole.from_rows(self.rows[start:end])).max(axis=1)
+            if end - start > others:
+                cosines = responses.take(members).cosines(Whole.from_rows(self.rows[start:end]))
+                found[members] = np.partition(cosines, -2, axis=1)[:, -2] if others else cosines.max(axis=1)
         return found
 
     def has(self, hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

@@ -72,11 +72,13 @@ class PairReference:
     expected : ndarray of float64, shape (K, 4)
         How often each of `SIGNS` is said of fresh answers to prompts of each cell.
     counts : ndarray of float64, shape (K,)
-        Pairs that this stands on, pseudo-pairs included.
+        Pairs that this stands on, half of all, pseudo-pairs included.
     dispersion : ndarray of float64, shape (4,)
         Variance of windows over what chance alone gives, at least 1.
-    alike : ndarray of float64, shape (K, K)
-        Mean squared cosine of responses to prompts of two cells.
+    alike : ndarray of float64, shape (2, K, K)
+        Mean squared cosine of responses to prompts of two cells, and of these prompts.
+    yielding : ndarray of float64, shape (2,)
+        How much of what makes prompts more alike than their cells shows in answers, and by how much that differs.
     n_pairs : int
     usual : tuple of Usual
         By ascending size of the window, each the double of the one before.
@@ -91,6 +93,7 @@ class PairReference:
     counts: Floats
     dispersion: Floats
     alike: Floats
+    yielding: Floats
     n_pairs: int
     usual: tuple[Usual, ...]
 
@@ -150,7 +153,7 @@ class PairReference:
 
 
 _WHOLE = ("prompt_cells", "prompts", "response_cells")
-_NUMBERS = ("expected", "counts", "dispersion", "alike")
+_NUMBERS = ("expected", "counts", "dispersion", "alike", "yielding")
 _ECHO = tuple(f"echo_{name}" for name in EchoRows.__slots__)
 _USUAL = ("usual_n", "usual_mean", "usual_sd")
 _ARRAYS = (*_WHOLE, *_NUMBERS, *_ECHO, "rare", "n_pairs", *_USUAL)
@@ -169,7 +172,8 @@ def _check(arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         "expected": (k, len(SIGNS)),
         "counts": (k,),
         "dispersion": (len(SIGNS),),
-        "alike": (k, k),
+        "alike": (2, k, k),
+        "yielding": (2,),
         "usual_n": (sizes,),
         "usual_mean": (sizes, 2),
         "usual_sd": (sizes, 2),

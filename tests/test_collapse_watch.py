@@ -120,8 +120,8 @@ def test_rare_answers_that_no_longer_come_are_missed(profile: Profile) -> None:
 
 
 def test_how_exchanges_end_in_rare_cells_and_in_synthetic_ones(profile: Profile) -> None:
-    rows = [row | ({"status": 500} if row["topic"] > 15 else {}) for row in pair_rows(1_000, 8)]
-    found = feed(make(profile), records(rows))
+    rows = [row | ({"response": ""} if row["topic"] > 15 else {}) for row in pair_rows(1_000, 8)]
+    found = feed(make(profile, outcomes={"any_of": ["empty"]}), records(rows))
     n = found["offmap_cell_exchanges"]
     assert n["rare",] / (n["rare",] + n["common",]) == pytest.approx(found["offmap_rare_share"][()])
     assert found["offmap_rare_share_expected"][()] == pytest.approx(found["offmap_rare_share"][()], abs=0.08)
