@@ -6,10 +6,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from agent.crowd_watch import make_crowd_watchers
 from agent.embedding.runtime import OnnxEmbedder
@@ -118,7 +117,7 @@ def _side(
         "regions": make_regions(name, settings.regions, reference, terms),
     }
     if name == "prompt":
-        watchers |= _prompt_watchers(name, settings, profile.references[name], reference)
+        watchers |= _prompt_watchers(name, settings, profile, reference)
     why = None if terms is None else _rare_words(name, profile, settings.regions.level)
     return Side(name, reference, _max_chunks(settings, profile, name), watchers | dict(more), why, style)
 
@@ -140,13 +139,12 @@ def _rare_words(name: str, profile: Profile, level: float) -> RareWords:
     return RareWords(rarity, level)
 
 
-def _prompt_watchers(
-    name: str, settings: Settings, arrays: Mapping[str, npt.NDArray[Any]], reference: Reference
-) -> dict[str, Watcher]:
+def _prompt_watchers(name: str, settings: Settings, profile: Profile, reference: Reference) -> dict[str, Watcher]:
+    arrays, fitted_on = profile.references[name], str(profile.manifest.get("reference", "training"))
     found: dict[str, Watcher] = {}
     try:
         found["pager"] = make_pager(name, settings.pager, arrays, reference.calibration_sizes)
-        found |= make_crowd_watchers(name, settings.pager, arrays, reference.n_cells)
+        found |= make_crowd_watchers(name, settings.pager, arrays, reference.n_cells, fitted_on)
     except ValueError as error:
         raise ProfileError(f"profile: no watchers can be made with it: {error}; fit it anew") from error
     if "length_tokens" in arrays:

@@ -13,22 +13,30 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.assembly import build_pipeline
+from agent.baseline_recorder import CrowdRecorder, RateRecorder
 from agent.durable import keep_apart
 from agent.intake import Clocks
 from agent.profile import STYLE, read_profile, write_profile
 from agent.replay import ReplayOutputs, replay
 from agent.sampling import HashSampler
+from agent.slices import BASELINE, baseline_prefix
 from agent.sources.files import FileSource, expand
 from detectors.crowd import without_crowd
-from detectors.crowd_fit import RUN_LENGTH, SAMPLE, fit_crowd
-from detectors.evidence_accepted import Accepted, accepted_traffic, to_arrays
+from detectors.crowd_fit import RUN_LENGTH, fit_crowd
+from detectors.evidence_accepted import NAME, accepted_traffic, bettable, to_arrays
 
 if TYPE_CHECKING:
-    from agent.tally import State, Tally
-    from agent.watch import Measured, SideScores
-    from config import Settings
+    from agent.profile import Profile
+    from agent.watch import Floats
+    from config import Settings, SliceSettings
+    from detectors.evidence_accepted import Accepted
 
 SIDE = "prompt"
+
+FEWEST_OF_A_SLICE = 300
+"""Prompts (of a session's block one) that a slice needs for a baseline of its own."""
+
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 class BaselineError(Exception):
@@ -36,17 +44,11 @@ class BaselineError(Exception):
 
 
 class Baseline(NamedTuple):
-    """What was recorded: prompts scored, blocks of time, and at each level the share of prompts that reached it.
-
-    `style_shares` are those of the style channel; empty without one.
-    """
+    """The new profile; `facts` are what its manifest says of the baseline."""
 
     path: Path
     fingerprint: str
-    prompts: int
-    blocks: int
-    shares: dict[float, float]
-    style_shares: dict[float, float]
+    facts: dict[str, Any]
 
 
 def record_baseline(
@@ -61,7 +63,7 @@ def record_baseline(
     Parameters
     ----------
     settings : Settings
-        With the profile to start from.
+        With the profile to start from. Slices that they name get a baseline of their own, if there is enough of them.
     logs : sequence of path
         Known-good production, several days of it at best.
     output : Path
@@ -75,91 +77,103 @@ def record_baseline(
     Raises
     ------
     BaselineError
-        Too few prompts, blocks or time stamps.
+        Too few prompts, blocks or time stamps; or the profile was fitted on the same traffic.
     """
     keep_apart(expand(logs), [output])
     profile = read_profile(settings.profile.path, expected_fingerprint=settings.profile.fingerprint)
-    recorder = _Recorder()
+    rates, crowd = RateRecorder(), CrowdRecorder()
+    slices = {name: RateRecorder() for name in settings.slices.names}
     clocks = Clocks(now=None, horizon=time.time, timer=lambda: 0.0)
-    pipeline = build_pipeline(settings, profile, clocks, HashSampler(), {"recorder": recorder})
+    pipeline = build_pipeline(settings, profile, clocks, HashSampler(), {"rates": rates, "crowd": crowd})
+    if pipeline.slices is not None:
+        pipeline.slices.also = slices
     replay(pipeline, FileSource(logs), ReplayOutputs(), progress)
-    times, p_values, style = recorder.recorded()
-    blocks = np.floor_divide(times, block_seconds).astype(np.int64)
-    try:
-        accepted = accepted_traffic(p_values, blocks)
-        accepted_style = accepted_traffic(style, blocks) if np.isfinite(style).all() else None
-    except ValueError as error:
-        raise BaselineError(f"{error}; give more logs, or shorter blocks") from error
-    facts = {
-        "prompts": len(times),
-        "blocks": len(np.unique(blocks)),
-        "block_seconds": block_seconds,
-        "from": _day(times.min()),
-        "to": _day(times.max()),
-    }
+    times, p_values, style = rates.recorded()
+    _check(times, profile)
+    accepted = _accepted(times, p_values, block_seconds)
+    accepted_style = _accepted(times, style, block_seconds) if np.isfinite(style).all() else None
+    own = {name: each for name in slices if (each := _of_a_slice(slices[name], block_seconds)) is not None}
+    facts = {"texts": rates.texts} | _facts(times, accepted, block_seconds) | _slice_facts(settings.slices, own)
+    if accepted_style is not None:
+        facts["style_shares"] = _shares(accepted_style)
     before = profile.references[SIDE]
     run_length = float(before.get("mix_run_length", RUN_LENGTH))
-    arrays = without_crowd(before) | to_arrays(accepted) | fit_crowd(recorder.vectors(), run_length=run_length)
+    arrays = _without_baseline(before) | to_arrays(accepted)
+    for name, each in own.items():
+        prefix = baseline_prefix(settings.slices, name)
+        arrays |= {prefix + key: array for key, array in to_arrays(each).items()}
+    arrays |= fit_crowd(crowd.vectors(), run_length=run_length, in_order=crowd.in_order())
     manifest = {**profile.manifest, "baseline": facts}
     references = {**profile.references, SIDE: arrays}
     if accepted_style is not None:
         references[STYLE] = {**references[STYLE], **to_arrays(accepted_style)}
     recorded = replace(profile, manifest=manifest, references=references)
     write_profile(output, recorded)
-    shares, style_shares = _shares(accepted), {} if accepted_style is None else _shares(accepted_style)
-    return Baseline(output, recorded.fingerprint, len(times), len(np.unique(blocks)), shares, style_shares)
+    return Baseline(output, recorded.fingerprint, facts)
 
 
-class _Recorder:
-    """A watcher that keeps every p-value of both channels with its time, and `SAMPLE` vectors drawn at random."""
+def _check(times: Floats, profile: Profile) -> None:
+    if not len(times):
+        raise BaselineError("no prompt in the logs could be scored: try `offmap replay` on them to see why")
+    if missing := int(np.isnan(times).sum()):
+        raise BaselineError(f"{missing} of {len(times)} prompts have no time stamp: set payload.time_field")
+    fitted = profile.manifest.get("production") or {}
+    if {"from", "to"} <= set(fitted):
+        first, last = (datetime.fromisoformat(fitted[end]).timestamp() for end in ("from", "to"))
+        if (within := int(((times >= first) & (times <= last + 1)).sum())) > len(times) / 2:
+            raise BaselineError(
+                f"{within} of {len(times)} prompts are of the time that the profile was fitted on ({fitted['from']} to "
+                f"{fitted['to']}): it knows them too well. Fit on earlier traffic, or record a later one"
+            )
 
-    def __init__(self) -> None:
-        self._parts: list[npt.NDArray[np.float64]] = []
-        self._rng = np.random.default_rng(0)
-        self._drawn: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float16]]] = []
-        self._waiting = 0
 
-    def update(self, times: npt.NDArray[np.float64], scores: SideScores, _tally: Tally) -> None:
-        blocks = scores.blocks()  # as the pager and the warnings will see them
-        style = np.full(len(times), np.nan) if scores.style_p_value is None else scores.style_p_value
-        self._parts.append(np.stack([times, scores.p_value, style])[:, blocks])
-        self._drawn.append((self._rng.random(len(blocks)), scores.vector[blocks]))
-        self._waiting += len(blocks)
-        if self._waiting >= 2 * SAMPLE:
-            self._draw()
+def _accepted(times: Floats, p_values: Floats, block_seconds: float) -> Accepted:
+    try:
+        accepted = accepted_traffic(p_values, np.floor_divide(times, block_seconds).astype(np.int64))
+    except ValueError as error:
+        raise BaselineError(f"{error}; give more logs, or shorter blocks") from error
+    if not bettable(accepted):
+        raise BaselineError(f"{len(times)} prompts say too little about the accepted rates: give more logs")
+    return accepted
 
-    def recorded(self) -> npt.NDArray[np.float64]:
-        """Return times, p-values and those of the style channel (NaN without one), shape (3, n)."""
-        whole = np.concatenate([np.zeros((3, 0)), *self._parts], axis=1)
-        if not whole.size:
-            raise BaselineError("no prompt in the logs could be scored: try `offmap replay` on them to see why")
-        if missing := int(np.isnan(whole[0]).sum()):
-            raise BaselineError(f"{missing} of {whole.shape[1]} prompts have no time stamp: set payload.time_field")
-        return whole
 
-    def vectors(self) -> npt.NDArray[np.float16]:
-        """Return those that were drawn, shape (n, d), n ≥ 1."""
-        self._draw()
-        return self._drawn[0][1]
+def _of_a_slice(recorder: RateRecorder, block_seconds: float) -> Accepted | None:
+    times, p_values, _ = recorder.recorded()
+    if len(times) < FEWEST_OF_A_SLICE:
+        return None
+    try:
+        return _accepted(times, p_values, block_seconds)
+    except BaselineError:
+        return None
 
-    def _draw(self) -> None:
-        """Keep the texts with the smallest of the random numbers that each was given."""
-        keys, vectors = (np.concatenate(parts) for parts in zip(*self._drawn, strict=True))
-        kept = np.argsort(keys)[:SAMPLE]
-        self._drawn, self._waiting = [(keys[kept], vectors[kept])], len(kept)
 
-    def measure(self) -> Measured:
+def _facts(times: Floats, accepted: Accepted, block_seconds: float) -> dict[str, Any]:
+    return {
+        "prompts": len(times),
+        "blocks": len(np.unique(np.floor_divide(times, block_seconds))),
+        "block_seconds": block_seconds,
+        "from": _day(times.min()),
+        "to": _day(times.max()),
+        "shares": _shares(accepted),
+    }
+
+
+def _slice_facts(slices: SliceSettings, own: Mapping[str, Accepted]) -> dict[str, Any]:
+    if not slices.values:
         return {}
-
-    def get_state(self) -> State:
-        return {}
-
-    def set_state(self, _state: Mapping[str, npt.NDArray[Any]]) -> None: ...
+    found = {name: {"prompts": int(each.sizes.sum()), "shares": _shares(each)} for name, each in own.items()}
+    whole = [name for name in slices.names if name not in own]
+    return {"slices": {"field": slices.field, "own": found, "as_the_whole": whole}}
 
 
-def _shares(accepted: Accepted) -> dict[float, float]:
-    """Return the share of accepted texts at each level."""
-    return dict(zip(accepted.levels.tolist(), (accepted.counts[0] / accepted.sizes[0]).tolist(), strict=True))
+def _shares(accepted: Accepted) -> dict[str, float]:
+    shares = accepted.counts.sum(axis=0) / accepted.sizes.sum()
+    return {f"{level:g}": round(float(share), 6) for level, share in zip(accepted.levels, shares, strict=True)}
+
+
+def _without_baseline(arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+    kept = without_crowd(arrays)
+    return {name: array for name, array in kept.items() if not name.startswith((NAME, BASELINE))}
 
 
 def _day(seconds: float) -> str:

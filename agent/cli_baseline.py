@@ -18,6 +18,8 @@ def baseline(profile: Profile, logs: Logs, output: Output, *, config: Config = N
     """Record accepted production traffic in a new profile: what the pager compares with."""
     from agent.baseline import BaselineError, record_baseline  # noqa: PLC0415
     from agent.cli_progress import TerminalProgress  # noqa: PLC0415
+    from agent.inspection import inspect_profile  # noqa: PLC0415
+    from agent.inspection_baseline import baseline_lines  # noqa: PLC0415
     from config import load_settings, parse_duration  # noqa: PLC0415
 
     settings = load_settings(config, {"profile": {"path": profile}})
@@ -28,8 +30,7 @@ def baseline(profile: Profile, logs: Logs, output: Output, *, config: Config = N
     with TerminalProgress() as progress:
         progress.step("replaying")
         found = record_baseline(settings, logs, output, seconds, progress.advance)
-    typer.echo(f"{found.path}: {found.prompts:,} accepted prompts in {found.blocks:,} blocks of {block}")
-    for channel, shares in (("", found.shares), (" (style channel)", found.style_shares)):
-        for level, share in shares.items():
-            typer.echo(f"  {share:7.2%} at p ≤ {level:g}{channel}")
+    typer.echo(found.path)
+    for line in baseline_lines(inspect_profile(found.path)["baseline"]):
+        typer.echo(line)
     typer.echo(f"fingerprint {found.fingerprint}")

@@ -1,5 +1,6 @@
 """`offmap fit`: its options, and what it says."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -49,6 +50,17 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Threads that embed; al
 MixRunLength = Annotated[
     int, typer.Option(min=500, max=1_000_000, help="Expected prompts between false warnings of a changed mix.")
 ]
+Production = Annotated[
+    bool,
+    typer.Option(
+        "--production",
+        help="TRAIN are logs of accepted production, as `replay` reads them: where training data cannot be had.",
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="With --production: YAML file whose section payload reads the logs."),
+]
 
 
 def fit(  # noqa: PLR0913  a command's options are its parameters
@@ -70,17 +82,16 @@ def fit(  # noqa: PLR0913  a command's options are its parameters
     keep_examples: KeepExamples = 0,
     mix_run_length: MixRunLength = 50_000,
     threads: Threads = None,
+    production: Production = False,
+    config: Config = None,
 ) -> None:
     """Fit a profile from training data."""
     from agent.fitting.options import FitOptions  # noqa: PLC0415
     from agent.fitting.rows import RowFields  # noqa: PLC0415
 
+    fields = RowFields(prompt_field, response_field, group_field, synthetic_field, prompt_part, label_field)
     options = FitOptions(
-        train=tuple(train),
-        output=output,
-        model=model,
-        calibration=tuple(calibration or ()),
-        fields=RowFields(prompt_field, response_field, group_field, synthetic_field, prompt_part, label_field),
+        *(tuple(train), output, model, tuple(calibration or ()), fields),
         seed=seed,
         limit=limit,
         keep_examples=keep_examples,
@@ -89,7 +100,7 @@ def fit(  # noqa: PLR0913  a command's options are its parameters
         mix_run_length=mix_run_length,
         threads=threads,
     )
-    _fit(options)
+    _fit(_of_logs(options, config) if production else options)
     _show(output)
 
 
@@ -97,6 +108,27 @@ def _show(profile: Path) -> None:
     from agent.inspection import as_text, inspect_profile  # noqa: PLC0415
 
     typer.echo(as_text(inspect_profile(profile)))
+
+
+def _of_logs(options: "FitOptions", config: Path | None) -> "FitOptions":
+    """Read logs as the configuration says, and over it the options; label and origin come as tags."""
+    from agent.reading import decode_options  # noqa: PLC0415
+    from agent.sources.files import expand  # noqa: PLC0415
+    from config import load_settings  # noqa: PLC0415
+
+    fields = options.fields
+    given = {"prompt_field": fields.prompt, "response_field": fields.response, "session_field": fields.group}
+    payload = {name: value for name, value in given.items() if value is not None}
+    settings = load_settings(config, {"profile": {"path": "none"}, "payload": payload})
+    logs = decode_options(settings, fields.which)
+    tags = (*logs.tags, *(tag for tag in (fields.label, fields.synthetic) if tag is not None))
+    return replace(
+        options,
+        train=tuple(map(Path, expand(options.train))),
+        calibration=tuple(map(Path, expand(options.calibration))) if options.calibration else (),
+        fields=replace(fields, which=logs.which),
+        logs=replace(logs, tags=tags),
+    )
 
 
 def _fit(options: "FitOptions") -> None:

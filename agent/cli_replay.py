@@ -9,6 +9,7 @@ from typing import Any
 from agent.cli_progress import TerminalProgress
 from agent.replay import ReplayError, ReplayOutputs
 from agent.report import print_report
+from agent.report_drift import print_drift
 from agent.report_outcomes import print_outcomes
 from agent.report_regions import print_regions
 from agent.sources.documents import read_messages
@@ -30,7 +31,8 @@ def replay_logs(
     with TerminalProgress() as progress:
         progress.step("replaying", _count_lines(logs))
         result = run_replay(settings, logs, outputs, progress.advance)
-    print_report(result.snapshot, settings.windows.alpha)
+    print_report(result.snapshot, settings.windows.alpha, reference=result.reference)
+    print_drift(result.snapshot)
     print_regions(result.snapshot, result.terms, settings.windows.alpha)
     print_outcomes(result.snapshot, settings.outcomes)
     if "offmap_p_value" not in result.snapshot:

@@ -26,16 +26,22 @@ ON_MAP = 0.05
 
 
 def make_crowd_watchers(
-    side: str, settings: PagerSettings, arrays: Mapping[str, npt.NDArray[Any]], n_cells: int
+    side: str,
+    settings: PagerSettings,
+    arrays: Mapping[str, npt.NDArray[Any]],
+    n_cells: int,
+    fitted_on: str = "training",
 ) -> dict[str, Watcher]:
     """Make the watchers that the profile's `arrays` have something to compare with for; none where they have nothing.
+
+    They compare with the recorded baseline; without one, with what the profile was `fitted_on`.
 
     Raises
     ------
     ValueError
         If arrays do not belong together.
     """
-    reference = "baseline" if "accepted_levels" in arrays else "training"
+    reference = "baseline" if "accepted_levels" in arrays else fitted_on
     found: dict[str, Watcher] = {}
     if mix := mix_of(arrays):
         found["mix"] = MixWatch((side, reference), mix, settings.acknowledged)
@@ -54,7 +60,7 @@ class MixWatch:
     Parameters
     ----------
     labels : (str, str)
-        The side, and what it compares with: "training" or "baseline".
+        The side, and what it compares with: "training", "production" (where that was fitted on) or "baseline".
     plan : MixPlan
     acknowledged : str
         Changed by the user, it takes a warning back.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from agent.inspection_baseline import baseline_facts, baseline_lines
 from agent.profile import STYLE, Profile, ProfileError, read_profile
 from detectors.style import StyleReference
 
@@ -26,6 +27,7 @@ def inspect_profile(path: Path) -> dict[str, Any]:
     """
     profile = read_profile(path)
     spec = profile.embedder_spec
+    recorded = profile.manifest.get("baseline")
     sizes = {side: sum(array.nbytes for array in arrays.values()) for side, arrays in profile.references.items()}
     return {
         "path": str(path),
@@ -44,6 +46,7 @@ def inspect_profile(path: Path) -> dict[str, Any]:
         },
         "references": {side: {"bytes": size} for side, size in sizes.items()},
         "kept_examples": len(profile.examples or ()),
+        **({"baseline": baseline_facts(recorded, profile.references["prompt"])} if recorded else {}),
     }
 
 
@@ -89,21 +92,27 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         low, mean = embedder["int8_cosine_min"], embedder["int8_cosine_mean"]
         yield "", f"cosine to the original model {mean:.4f} on average, {low:.4f} at least"
     if training := facts.get("training"):
-        yield from _training(training)
+        yield from _training(facts.get("reference", "training"), training)
+    if {"from", "to"} <= set(production := facts.get("production") or {}):
+        yield "", f"from {production['from']} to {production['to']}"
     yield "prompt", f"{facts.get('prompt_part', 'last_user')} of a conversation"
     for side, found in facts.get("sides", {}).items():
         yield from _side(side, found, facts["references"].get(side, {}))
     if recorded := facts.get("baseline"):
-        yield "baseline", f"{recorded['prompts']:,} accepted prompts, {recorded['from']} to {recorded['to']}"
+        first, *more = baseline_lines(recorded)
+        yield "baseline", first
+        yield from (("", line) for line in more)
+    elif "sides" in facts:
+        yield "baseline", "none: the pager is off, unless pager.tolerated_share is set; see `offmap baseline`"
     if "response" not in facts["references"]:
         yield "not told", "irrelevant and recycled answers: there is no reference of responses, so none is embedded"
     if facts["kept_examples"]:
-        yield "text", f"holds {facts['kept_examples']} training prompts as text"
+        yield "text", f"holds {facts['kept_examples']} prompts as text"
 
 
-def _training(training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _training(reference: str, training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     shapes = _list(f"{name} ({count:,})" for name, count in training["shapes"].items())
-    yield "training", f"{training['documents']:,} rows in {training['files']} file(s), read as {shapes}"
+    yield reference, f"{training['documents']:,} rows in {training['files']} file(s), read as {shapes}"
     if training["bad"]:
         yield "", "left out: " + _list(f"{count:,} {problem}" for problem, count in training["bad"].items())
     if training.get("synthetic_share") is not None:

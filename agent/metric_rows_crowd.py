@@ -105,7 +105,8 @@ CROWD = (
     Metric(
         "offmap_slice_pager_evidence",
         "gauge",
-        "As offmap_pager_evidence, of one slice. All compare with what was accepted of the whole traffic.",
+        "As offmap_pager_evidence, of one slice: relative to the recorded baseline of its own traffic (the reference "
+        "label slice_baseline), or where that has too little of it, to that of all (baseline).",
         ("slice", "reference"),
     ),
     Metric(

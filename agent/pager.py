@@ -23,14 +23,19 @@ SECONDS_A_DAY = 86_400.0
 
 
 def make_pager(
-    side: str, settings: PagerSettings, arrays: Mapping[str, npt.NDArray[Any]], calibration_sizes: npt.NDArray[np.int32]
+    side: str,
+    settings: PagerSettings,
+    arrays: Mapping[str, npt.NDArray[Any]],
+    calibration_sizes: npt.NDArray[np.int32],
+    baseline: str = "baseline",
 ) -> Pager | PagerOff:
     """Make the pager of a side.
 
     It compares with the accepted baseline in the profile's `arrays`; without one, with the held-out texts
-    (`calibration_sizes`) and the tolerated share of the settings; with neither it is off, and says so.
+    (`calibration_sizes`) and the tolerated share of the settings; with neither it is off, and says so. `baseline` is
+    the name of the first, for the label `reference`.
     """
-    accepted, reference = from_arrays(arrays), "baseline"
+    accepted, reference = from_arrays(arrays), baseline
     if settings.tolerated_share is not None:
         accepted = tolerate(accepted or held_out(calibration_sizes), settings.tolerated_share)
         reference = reference if from_arrays(arrays) else "tolerated"
@@ -69,8 +74,8 @@ class Pager:
     side : str
     plan : EvidencePlan
     reference : str
-        What it compares with: "baseline" (accepted production traffic) or "tolerated" (held-out reference texts, and a
-        tolerated share off the map).
+        What it compares with: "baseline" (accepted production traffic), "slice_baseline" (that of its slice alone) or
+        "tolerated" (held-out reference texts, and a tolerated share off the map).
     acknowledged : str
         Changed by the user, it takes a page back.
     """

@@ -73,7 +73,7 @@ class Pipeline:
         self._join = join
         self._embedder = embedder
         self._sides = sides
-        self._slices, self._exchanges, self._settlement = watching
+        self.slices, self._exchanges, self._settlement = watching
         self.clocks = clocks
         self._tally = Tally()
         self._last_scored = float("-inf")
@@ -110,8 +110,8 @@ class Pipeline:
         """Measure everything as of now; the result is never changed afterwards."""
         found: dict[str, dict[Labels, Sample]] = self._tally.samples()
         measured: list[Side | Slices | ExchangeWatcher] = [*self._sides.values(), *self._exchanges.values()]
-        if self._slices is not None:
-            measured.append(self._slices)
+        if self.slices is not None:
+            measured.append(self.slices)
         for part in measured:
             for name, samples in part.measure().items():
                 found.setdefault(name, {}).update(samples)
@@ -128,8 +128,8 @@ class Pipeline:
         parts |= {f"side/{name}": side.get_state() for name, side in self._sides.items()}
         parts |= {f"exchanges/{name}": watcher.get_state() for name, watcher in self._exchanges.items()}
         parts["settlement"] = self._settlement.get_state()
-        if self._slices is not None:
-            parts["slices"] = self._slices.get_state()
+        if self.slices is not None:
+            parts["slices"] = self.slices.get_state()
         for prefix, part in parts.items():
             state |= {f"{prefix}/{key}": array for key, array in part.items()}
         return state
@@ -147,8 +147,8 @@ class Pipeline:
                 if found := below(state, f"exchanges/{name}/"):
                     watcher.set_state(found)
             self._settlement.set_state(below(state, "settlement/"))
-            if self._slices is not None:
-                self._slices.set_state(below(state, "slices/"))
+            if self.slices is not None:
+                self.slices.set_state(below(state, "slices/"))
 
     def _count_joins(self, visits: list[Visit]) -> None:
         """Count what the buffer said of these items, and the halves that never came."""
@@ -183,8 +183,8 @@ class Pipeline:
         scores = side.tell_bursts(side.score(encoded, texts), sessions)
         times = np.array([np.nan if item.time is None else item.time for item in items])
         side.update(times, scores, self._tally)
-        if name == "prompt" and self._slices is not None:
-            self._slices.update([item.exchange for item in items], times, scores, self._tally)
+        if name == "prompt" and self.slices is not None:
+            self.slices.update([item.exchange for item in items], times, scores, self._tally)
         self.count_seconds("embed", embedded - start)
         self.count_seconds("score", self.clocks.timer() - embedded)
         self._tally.add("offmap_tokens", (name,), float(encoded.tokens.sum()))

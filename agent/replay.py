@@ -36,12 +36,14 @@ class ReplayOutputs(NamedTuple):
 class ReplayResult(NamedTuple):
     """What a replay found: the final snapshot, and the prompts seen (scored or not).
 
-    `terms` are the words that set each region apart, by side and region, where they were asked for.
+    `terms` are the words that set each region apart, by side and region, where they were asked for; `reference` is what
+    the profile was fitted on, "training" or "production".
     """
 
     snapshot: Snapshot
     n_prompts: int
     terms: Mapping[str, Mapping[str, Sequence[str]]] = MappingProxyType({})
+    reference: str = "training"
 
 
 def replay(

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.metric_table import BY_NAME
-from detectors.interval import anytime_interval
+from detectors.tail import tail_lift
 
 if TYPE_CHECKING:
     from agent.tally import Histogram, Labels, Sample, Snapshot
@@ -58,12 +58,10 @@ def findings(snapshot: Snapshot, alpha: float = 0.05) -> list[Finding]:
 def _whole(snapshot: Snapshot, alpha: float) -> Iterator[Finding]:
     edges = BY_NAME["offmap_p_value"].edges
     for (side,), histogram in snapshot.get("offmap_p_value", {}).items():
-        counts = cast("Histogram", histogram).counts
-        total = sum(counts)
-        for level in SHOWN_LEVELS if total else ():
-            hits = sum(counts[: edges.index(level) + 1])
-            lower, upper = anytime_interval(hits, total - hits, alpha)
-            yield Finding(side, "all", total, level, hits / total, float(lower), float(upper))
+        counts = cast("Histogram", histogram).counts[: len(edges)]  # none lies above 1
+        for level in SHOWN_LEVELS:
+            if (lift := tail_lift(counts, edges, level, alpha)) is not None:
+                yield Finding(side, "all", lift.n, level, *(each * level for each in lift[1:4]))
 
 
 def _windows(snapshot: Snapshot) -> Iterator[Finding]:
@@ -83,14 +81,16 @@ def _plain(sample: Sample) -> float:
     return cast("float", sample)
 
 
-def print_report(snapshot: Snapshot, alpha: float = 0.05, console: Console | None = None) -> None:
-    """Print what became of the records and the texts, and the uncovered shares."""
+def print_report(
+    snapshot: Snapshot, alpha: float = 0.05, console: Console | None = None, reference: str = "training"
+) -> None:
+    """Print what became of records and texts, and the uncovered shares; the profile was fitted on `reference`."""
     console = console or Console()
     for line in (_outcomes(snapshot, "offmap_records"), *_statuses(snapshot)):
         console.print(line, markup=False, highlight=False)
     found = findings(snapshot, alpha)
     if found:
-        console.print(_table(found, alpha))
+        console.print(_table(found, alpha, reference))
     else:
         console.print("Nothing was scored.")
 
@@ -111,14 +111,18 @@ def _by_count(item: tuple[str, float]) -> float:
     return -item[1]
 
 
-def _table(found: list[Finding], alpha: float) -> Table:
-    table = Table(title="Share outside the training distribution", title_justify="left")
+OUTSIDE = {"training": "the training distribution", "production": "accepted production"}
+
+
+def _table(found: list[Finding], alpha: float, reference: str) -> Table:
+    table = Table(title=f"Share outside {OUTSIDE.get(reference, reference)}", title_justify="left")
     for name in ("side", "stretch"):
         table.add_column(name)
-    for name in ("texts", "level", "share", f"{1 - alpha:.0%} interval", "expected"):
+    for name in ("texts", "level", "share", f"{1 - alpha:.0%} interval", "expected", "lift"):
         table.add_column(name, justify="right")
     for one in found:
         interval = f"{one.lower:.1%} – {one.upper:.1%}"
-        row = (f"{one.texts:,}", f"p ≤ {one.level:g}", f"{one.share:.1%}", interval, f"{100 * one.level:g}%")
+        shares = (f"{one.share:.1%}", interval, f"{100 * one.level:g}%", f"× {one.share / one.level:.1f}")
+        row = (f"{one.texts:,}", f"p ≤ {one.level:g}", *shares)
         table.add_row(one.side, one.stretch, *row, end_section=one.level == found[-1].level)
     return table

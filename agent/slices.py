@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -31,13 +32,34 @@ def make_slices(
     """Make the slices of the prompts.
 
     k pagers share the budget of false alarms: each has k times the run length, always in the guaranteed mode (such long
-    ones cannot be simulated). They accept what the pager of all traffic accepts.
+    ones cannot be simulated). Each accepts what its own traffic was like in the recorded baseline; one of which that
+    knows too little, what the pager of all traffic accepts.
     """
-    names = (*slices.values, OTHER)
+    names = slices.names
     budget = {"run_length": len(names) * settings.run_length, "mode": "guaranteed"}
     shared = settings.model_copy(update=budget)
-    pagers = {name: make_pager("prompt", shared, arrays, calibration_sizes) for name in names}
+    pagers: dict[str, Watcher] = {}
+    for name in names:
+        if own := below(arrays, baseline_prefix(slices, name)):
+            pagers[name] = make_pager("prompt", shared, own, calibration_sizes, "slice_baseline")
+        else:
+            pagers[name] = make_pager("prompt", shared, arrays, calibration_sizes)
     return Slices(slices.field, pagers)
+
+
+BASELINE = "slice_"
+"""What the names of all slices' arrays in a profile begin with."""
+
+
+def baseline_prefix(slices: SliceSettings, name: str) -> str:
+    """Return what the names of one slice's arrays begin with; the rest of other values is another slice.
+
+    >>> from config import SliceSettings
+    >>> baseline_prefix(SliceSettings(field="tenant", values=("a",)), "a")
+    'slice_8c72cc59a6dcb2f9_'
+    """
+    whose = (slices.field, name, *(sorted(slices.values) if name == OTHER else ()))
+    return f"{BASELINE}{_key(json.dumps(whose))}_"
 
 
 class Slices:
@@ -49,11 +71,17 @@ class Slices:
         "model", or the name of a tag.
     pagers : mapping of str to Watcher
         By the slice's name; the last stands for all the rest. The names are labels: they come from the settings alone.
+
+    Attributes
+    ----------
+    also : mapping of str to Watcher
+        Who is shown the prompts of a slice too.
     """
 
     def __init__(self, field: str, pagers: Mapping[str, Watcher]) -> None:
         self._field = field
         self._pagers = pagers
+        self.also: Mapping[str, Watcher] = {}
         self._numbers = {name: i for i, name in enumerate(pagers)}
 
     def update(
@@ -72,6 +100,8 @@ class Slices:
                 if count:
                     tally.add("offmap_slice_texts", (name, f"{band:g}"), count)
             pager.update(times[mine], part, tally)
+            if name in self.also:
+                self.also[name].update(times[mine], part, tally)
 
     def measure(self) -> Measured:
         """Return the pagers' metrics by slice; none where the pager is off."""

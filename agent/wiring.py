@@ -110,7 +110,8 @@ def run_replay(
         )
         pipeline = build_pipeline(settings, profile, clocks, sampler, terms=terms)
     result = replay(pipeline, source, outputs, progress)
-    return result._replace(terms={side: found.found() for side, found in terms.items()})
+    words = {side: found.found() for side, found in terms.items()}
+    return result._replace(terms=words, reference=str(profile.manifest.get("reference", "training")))
 
 
 def _work(reload: Reload, board: Board, make_source: MakeSource) -> None:

@@ -9,16 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 PREFIX = "OFFMAP_"
 RESERVED = frozenset({"OFFMAP_CACHE", "OFFMAP_DATA"})
 """Variables with our prefix that are no settings: where tests keep what they fetch, and benchmarks find their data."""
 
 
+class Variable(NamedTuple):
+    """A setting from the environment: the variable's name, as it is spelt there, and its value."""
+
+    name: str
+    value: Any
+
+
 def read_environment(
     environ: Mapping[str, str], known: Mapping[str, frozenset[str]]
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[dict[str, dict[str, Variable]], list[str]]:
     """Pick the settings out of the environment.
 
     Parameters
@@ -30,21 +37,21 @@ def read_environment(
     Returns
     -------
     dict, list of str
-        Values by section and key, and what is wrong with the variables.
+        Variables by section and key, and what is wrong with others.
 
     Examples
     --------
     >>> read_environment({"OFFMAP_SERVER__PORT": "80", "HOME": "/"}, {"server": frozenset({"port"})})
-    ({'server': {'port': '80'}}, [])
+    ({'server': {'port': Variable(name='OFFMAP_SERVER__PORT', value='80')}}, [])
     """
-    values: dict[str, Any] = {}
+    values: dict[str, dict[str, Variable]] = {}
     problems: list[str] = []
     for name in sorted(environ):
         if not name.upper().startswith(PREFIX) or name in RESERVED:
             continue
         section, _, key = name[len(PREFIX) :].lower().partition("__")
         if key in known.get(section, ()):
-            values.setdefault(section, {})[key] = _value(environ[name])
+            values.setdefault(section, {})[key] = Variable(name, _value(environ[name]))
         else:
             problems.append(f"{name}: {_unknown(section, key, known)}")
     return values, problems

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from config.environment import read_environment
 from config.errors import ConfigError
 from config.problems import Place, explain, section_model
+from config.section import Contradiction
 from config.sections import ServerSettings
 from config.settings import Settings
 from config.yamlfile import read_yaml
@@ -51,13 +52,17 @@ def load_settings(
     """
     data = read_yaml(Path(path)) if path is not None else {}
     from_environment, problems = read_environment(os.environ if environ is None else environ, _known_keys())
-    for layer in (from_environment, overrides or {}):
-        _merge(data, layer)
+    variables: dict[Place, str] = {}
+    for section, found in from_environment.items():
+        _merge(data, {section: {key: each.value for key, each in found.items()}})
+        over = (overrides or {}).get(section, {})
+        variables |= {(section, key): each.name for key, each in found.items() if key not in over}
+    _merge(data, overrides or {})
     missing = [name for name in needs if data.get(name) is None]
     problems += [f"{name}: is missing: {Settings.model_fields[name].description}" for name in missing]
-    settings, found = _validate(data)
+    settings, wrong = _validate(data, variables)
     if settings is None or problems:
-        raise ConfigError([*problems, *found], source=str(path) if path is not None else "configuration")
+        raise ConfigError([*problems, *wrong], source=str(path) if path is not None else "configuration")
     return settings
 
 
@@ -87,8 +92,11 @@ def _merge(data: dict[str, Any], layer: Mapping[str, Mapping[str, Any]]) -> None
             data[section] = {**(below or {}), **values}
 
 
-def _validate(data: dict[str, Any]) -> tuple[Settings | None, list[str]]:
-    """Validate, and where values are wrong validate again without them: they must not hide contradictions."""
+def _validate(data: dict[str, Any], variables: Mapping[Place, str]) -> tuple[Settings | None, list[str]]:
+    """Validate, and where values are wrong validate again without them: they must not hide contradictions.
+
+    `variables` are those of the environment that values come from, by section and key.
+    """
     data = {"profile": {}} | {name: value for name, value in deepcopy(data).items() if value is not None}
     problems: list[str] = []
     wrong: set[Place] = set()
@@ -97,13 +105,26 @@ def _validate(data: dict[str, Any]) -> tuple[Settings | None, list[str]]:
             settings = Settings.model_validate(data)
         except ValidationError as error:
             found = list(explain(error, Settings))
-            problems += [line for place, item, line in found if item is None or not _touches(place, item.fields, wrong)]
+            problems += [
+                _with_origin(line, place, item, variables)
+                for place, item, line in found
+                if item is None or not _touches(place, item.fields, wrong)
+            ]
             places = {place for place, item, _ in found if item is None}
             if not _remove(data, places):
                 return None, problems
             wrong |= {place[:2] for place in places}
         else:
             return (settings if not problems else None), problems
+
+
+def _with_origin(line: str, place: Place, item: Contradiction | None, variables: Mapping[Place, str]) -> str:
+    """Name the variables that a value comes from: who set them looks for those, not for a path in a file."""
+    places = [place[:2]] if item is None else [(*place, field) for field in item.fields]
+    if names := [variables[each] for each in places if each in variables]:
+        path, _, message = line.partition(": ")
+        return f"{path} (from {', '.join(names)}): {message}"
+    return line
 
 
 def _touches(section: Place, fields: tuple[str, ...], wrong: set[Place]) -> bool:

@@ -31,6 +31,11 @@ class SliceSettings(Section):
         description="Values that are a slice each, 16 at most; all else is the slice `other`. Unset: no slices.",
     )
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every slice's name, the rest's last; none where no values are set."""
+        return (*self.values, OTHER) if self.values else ()
+
     def contradictions(self) -> Iterator[Contradiction]:
         """Yield values that cannot be told apart."""
         if OTHER in self.values:

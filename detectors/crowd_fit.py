@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from detectors.crowd import Arrays, to_arrays
 from detectors.diversity import DiversityBaseline
 from detectors.diversity_fit import fit_diversity
 from detectors.mix_plan import MixPlan
+from detectors.mix_stretches import tolerate_stretches
 from detectors.mmd_fit import FEWEST, fit_mix
 
 Rows = npt.NDArray[np.floating[Any]]
@@ -27,8 +29,21 @@ RUN_LENGTH = 50_000.0
 """Expected texts between false warnings, unless said otherwise."""
 
 
-def fit_crowd(vectors: Rows, held_out: Rows | None = None, run_length: float = RUN_LENGTH, seed: int = 0) -> Arrays:
+LONGEST_STRETCH, STRETCHES = 1_000, 8
+"""Texts of a stretch that shows ups and downs, at most; and how many stretches are wanted rather than long ones."""
+
+
+def fit_crowd(
+    vectors: Rows,
+    held_out: Rows | None = None,
+    run_length: float = RUN_LENGTH,
+    seed: int = 0,
+    in_order: Sequence[Rows] = (),
+) -> Arrays:
     """Fit on vectors (n, d) of accepted texts, at most `SAMPLE`, in any order.
+
+    `in_order` are stretches of them, (n, d) each, in the order in which they came: the ups and downs of their mix are
+    then tolerated.
 
     Without held-out ones (m, d), half of the texts, `MOST_HELD_OUT` at most, simulate what production would be like.
     What there are too few texts for is left out: a mix needs `FEWEST` of either kind, diversity 512 in all.
@@ -45,7 +60,16 @@ def fit_crowd(vectors: Rows, held_out: Rows | None = None, run_length: float = R
         mix = _mix(rows[cut:], rows[:cut], run_length, seed)
     else:
         mix = _mix(rows, held_out[:MOST_HELD_OUT].astype(np.float32), run_length, seed)
+    if mix is not None and in_order:
+        mix = tolerate_stretches(mix, _stretches(in_order, mix), seed)
     return to_arrays(mix, _diversity(rows, seed))
+
+
+def _stretches(in_order: Sequence[Rows], mix: MixPlan) -> list[Rows]:
+    """Cut into stretches of the same length, twice the longest window at least."""
+    wanted = min(LONGEST_STRETCH, sum(map(len, in_order)) // STRETCHES)
+    length = max(2 * int(mix.windows.max()), wanted)
+    return [run[start : start + length] for run in in_order for start in range(0, len(run) - length + 1, length)]
 
 
 def _mix(

@@ -41,9 +41,13 @@ class Accepted(NamedTuple):
     off_map: float = 0.0
 
 
+NAME = "accepted_"
+"""What the names of the arrays begin with."""
+
+
 def to_arrays(accepted: Accepted) -> dict[str, npt.NDArray[Any]]:
-    """Return what `from_arrays` needs, under names that start with "accepted_"."""
-    return {f"accepted_{name}": np.asarray(value) for name, value in accepted._asdict().items()}
+    """Return what `from_arrays` needs, under names that start with `NAME`."""
+    return {NAME + name: np.asarray(value) for name, value in accepted._asdict().items()}
 
 
 def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Accepted | None:
@@ -54,7 +58,7 @@ def from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Accepted | None:
     ValueError
         If only a part is there, or the shapes do not fit.
     """
-    found = {name: arrays.get(f"accepted_{name}") for name in Accepted._fields}
+    found = {name: arrays.get(NAME + name) for name in Accepted._fields}
     if all(value is None for value in found.values()):
         return None
     levels, counts, sizes, spread, off_map = (value for value in found.values())
@@ -127,6 +131,11 @@ def accepted_traffic(p_values: npt.NDArray[np.float64], blocks: npt.NDArray[np.i
     hits = np.stack([np.bincount(block, weights=column) for column in reached.T])
     spread = _block_bound(hits, sizes, delta / len(levels))
     return Accepted(levels, counts[None, :], np.array([len(p_values)]), spread)
+
+
+def bettable(accepted: Accepted, delta: float = 0.05) -> bool:
+    """Say whether it is known of any level that not all texts reach it: without one there is nothing to bet on."""
+    return bool((upper_rates(accepted, delta / len(accepted.levels)) < 1).any())
 
 
 def tolerate(accepted: Accepted, share: float) -> Accepted:

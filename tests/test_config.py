@@ -107,6 +107,27 @@ def test_unknown_variables_are_named(name: str, expected: str) -> None:
     assert expected in problem
 
 
+def test_a_value_from_the_environment_is_told_with_its_variable(tmp_path: Path) -> None:
+    environ = {
+        "OFFMAP_SERVER__PORT": "70000",
+        "offmap_windows__levels": "0.05, 7",
+        "OFFMAP_KAFKA__SASL_PASSWORD": "hidden",
+        "OFFMAP_SAMPLING__MIN_FRACTION": "2",
+    }
+    content = {**MINIMAL, "kafka": KAFKA, "server": {"port": "from the file"}}
+    path = write(tmp_path / "offmap.yaml", content)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path, {"sampling": {"min_fraction": 3}}, environ=environ)
+    told = sorted(problem.split(": ")[0] for problem in caught.value.problems)
+    assert told == [
+        "kafka.sasl_password (from OFFMAP_KAFKA__SASL_PASSWORD)",
+        "sampling.min_fraction",
+        "server.port (from OFFMAP_SERVER__PORT)",
+        "windows.levels[1] (from offmap_windows__levels)",
+    ]
+    assert "hidden" not in str(caught.value)
+
+
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     content = {
         "kafka": {"bootstrap_servers": ["nowhere"], "topics": ["a b"], "topic_pattern": "(", "ssl_keyfile": "k.pem"},

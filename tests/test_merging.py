@@ -123,7 +123,7 @@ def test_the_readmes_queries_say_what_one_agent_would(
     prometheus: PrometheusServer, drifted: tuple[Snapshot, list[Snapshot]]
 ) -> None:
     queries = re.findall(r"```promql\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    unread, regions, lift, length, failures, share, evidence, page = queries
+    unread, alert, regions, half, lift, length, failures, share, evidence, page = queries
     whole, parts = drifted
     assert prometheus.value(unread) == 0.25
     assert prometheus.value(failures) == pytest.approx((8 / 20) / (10 / 100))
@@ -132,6 +132,10 @@ def test_the_readmes_queries_say_what_one_agent_would(
     counts = np.array(histogram.counts)
     covered = counts[: BY_NAME["offmap_p_value"].edges.index(0.05) + 1].sum() / counts.sum()
     assert prometheus.value(share) == pytest.approx(covered)
+    closer = counts[BY_NAME["offmap_p_value"].edges.index(0.5) + 1 :].sum() / counts.sum()
+    assert prometheus.value(half) == pytest.approx(closer)
+    paged = [s["offmap_pager_alarm"][PAGER] for s in parts]
+    assert len(prometheus.query(alert)) == sum(paged) > 0  # type: ignore[arg-type]
     pooled = pooled_evidence([float(s["offmap_pager_evidence"][PAGER]) for s in parts])  # type: ignore[arg-type]
     assert prometheus.value(evidence) == prometheus.value(page) == pytest.approx(pooled)
     tokens, texts = whole["offmap_tokens"]["prompt",], whole["offmap_texts"]["prompt", "scored"]

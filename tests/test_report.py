@@ -5,6 +5,7 @@ from rich.console import Console
 
 from agent.metric_table import P_VALUE_EDGES
 from agent.report import SHOWN_LEVELS, findings, print_report
+from agent.report_drift import drift_lines, print_drift
 from agent.tally import Histogram
 from detectors.interval import anytime_interval
 
@@ -57,3 +58,55 @@ def test_nothing_scored_is_said() -> None:
     assert "Nothing was scored." in text
     assert "records: 3 not_json" in text
     assert "records: none" in printed({})
+
+
+def test_the_lift_and_what_was_fitted_on_are_in_the_table() -> None:
+    assert "× 6.0" in printed(SNAPSHOT)
+    assert "training distribution" in printed(SNAPSHOT)
+    console = Console(file=io.StringIO(), width=100)
+    print_report(SNAPSHOT, 0.05, console, reference="production")
+    assert "Share outside accepted production" in console.file.getvalue()
+
+
+NOON = 1_750_000_000.0
+DRIFTED = {
+    "offmap_pager_off": {("prompt",): 0.0},
+    "offmap_pager_alarm": {("prompt", "baseline"): 1.0},
+    "offmap_pager_alarm_timestamp_seconds": {("prompt", "baseline"): NOON + 7200},
+    "offmap_pager_change_timestamp_seconds": {("prompt", "baseline"): NOON},
+    "offmap_slice_pager_alarm": {("big", "slice_baseline"): 0.0, ("other", "baseline"): 0.0},
+    "offmap_slice_pager_evidence": {("big", "slice_baseline"): 2.25},
+    "offmap_slice_pager_threshold": {("big", "slice_baseline"): 9.5, ("other", "baseline"): 9.5},
+    "offmap_mix_changed": {("prompt", "training"): 1.0},
+    "offmap_mix_change": {("prompt", "training", "50"): 0.5, ("prompt", "training", "200"): 1.25},
+    "offmap_mix_changed_timestamp_seconds": {("prompt", "training"): NOON},
+    "offmap_coverage_ratio": {("prompt", "1000"): 0.75},
+    "offmap_lost_mass": {("prompt",): 0.125},
+    "offmap_lost_cells": {("prompt",): 3.0},
+    "offmap_lost_evidence": {("prompt",): 20.0},
+    "offmap_prompt_diversity_ratio": {("training", "0.5"): 0.8, ("training", "2"): 0.9},
+    "offmap_alpha_precision": {("prompt", "1h"): 0.875},
+}
+
+
+def test_a_page_says_when_and_against_what_and_everything_else_that_moved() -> None:
+    page, *rest = drift_lines(DRIFTED)
+    assert page.startswith("pager of prompts: PAGED at 2025-06-15 17:06+00:00, the drift began about 2025-06-15 15:06")
+    assert page.endswith("against the recorded baseline")
+    assert rest == [
+        "pager of the slice big: quiet, evidence 2.2 of 9.5 that pages, against its own recorded baseline",
+        "mix of prompts: CHANGED at 2025-06-15 15:06+00:00, now 1.25 of what warns, against training",
+        "cells of the last 1000 prompts on the map: 0.75 of those that their number would visit",
+        "LOST: 3 cells, 12.5% of the reference, not visited any more, evidence 20.0",
+        "diversity of prompts over that of training: 0.80 (order 0.5), 0.90 (order 2)",
+        "prompts of the last 1h: alpha-precision 0.88 (1: p-values as the reference's)",
+    ]
+    console = Console(file=io.StringIO(), width=40)
+    print_drift(DRIFTED, console)
+    assert len(console.file.getvalue().splitlines()) == 7
+
+
+def test_a_pager_that_is_off_says_so() -> None:
+    (line,) = drift_lines({"offmap_pager_off": {("prompt",): 1.0}})
+    assert line.startswith("pager of prompts: off, nothing was accepted")
+    assert list(drift_lines({})) == []

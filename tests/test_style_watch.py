@@ -203,7 +203,7 @@ def test_a_recorded_baseline_is_accepted_by_each_channel_for_itself(profile: Pat
 
     new = tmp_path / "new.offmap"
     found = record_baseline(settings(profile), [jsonl(tmp_path / "accepted.jsonl", traffic(70, 0.33))], new, 3_600)
-    assert found.style_shares[0.1] > 0.3 > found.shares[0.1]
+    assert found.facts["style_shares"]["0.1"] > 0.3 > found.facts["shares"]["0.1"]
     alarms = {}
     for name, part in (("same", 0.33), ("more", 0.9)):
         log = jsonl(tmp_path / f"{name}.jsonl", traffic(80, part))

@@ -25,7 +25,7 @@ def build_manifest(
     return {
         "offmap": version("offmap"),
         "created": _created(),
-        "reference": "training",
+        "reference": options.reference,
         "model": options.model,
         "prompt_part": fields.which,
         "max_chunks": options.max_chunks,
@@ -43,7 +43,18 @@ def build_manifest(
             **({"label_field": fields.label} if fields.label else {}),
         },
         "sides": sides,
+        **_production(options, readings),
     }
+
+
+def _production(options: FitOptions, readings: Readings) -> dict[str, Any]:
+    """Say from when the traffic is, where its time is known: a baseline must be from another time."""
+    if options.logs is None:
+        return {}
+    if readings.first_time > readings.last_time:
+        return {"production": {}}
+    ends = {"from": readings.first_time, "to": readings.last_time}
+    return {"production": {end: _moment(datetime.fromtimestamp(time, UTC)) for end, time in ends.items()}}
 
 
 def example_texts(rows: Iterable[Row], selection: Selection, count: int, seed: int) -> list[str]:
@@ -61,4 +72,8 @@ def _created() -> str:
     """Now; or what SOURCE_DATE_EPOCH says, so that a fit can be repeated to the byte (reproducible-builds.org)."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
+    return _moment(moment)
+
+
+def _moment(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agent.fitting.rows import RowFields
+
+if TYPE_CHECKING:
+    from agent.payloads import DecodeOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class FitOptions:
         Threads that embed; None: as many as the cgroup allows.
     mix_run_length : int
         Expected prompts between false warnings that their mix has changed.
+    logs : DecodeOptions or None
+        Set: the files are logs of accepted production, read as messages are, and the profile says so.
     """
 
     train: tuple[Path, ...]
@@ -53,6 +58,12 @@ class FitOptions:
     max_response_chunks: int = 2
     threads: int | None = None
     mix_run_length: int = 50_000
+    logs: DecodeOptions | None = None
+
+    @property
+    def reference(self) -> str:
+        """What the profile says that its reference is: "training", or "production"."""
+        return "training" if self.logs is None else "production"
 
     @property
     def max_chunks(self) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +11,11 @@ from typing import Any, NamedTuple
 
 from agent.fitting.errors import FitError
 from agent.fitting.files import Document, read_documents
-from agent.fitting.shapes import SHAPES, Pair, conversation, field_names, response_text, shape_of
+from agent.fitting.shapes import SHAPES, Pair, conversation, field_names, is_synthetic, response_text, shape_of
 from agent.payloads.fields import dig
 
 _LOOK_AHEAD = 1_000
 _SHOWN = 5
-_SYNTHETIC = frozenset({"true", "yes", "1", "synthetic"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,16 @@ class Row(NamedTuple):
 
 @dataclass(slots=True)
 class Readings:
-    """What reading met. `bad` counts rows by problem; `first_bad` names the places of the first few."""
+    """What reading met. `bad` counts rows by problem; `first_bad` names the places of the first few.
+
+    The times are event times of logs, infinite where none is known.
+    """
 
     documents: int = 0
     shapes: Counter[str] = field(default_factory=Counter)
     bad: Counter[str] = field(default_factory=Counter)
+    first_time: float = math.inf
+    last_time: float = -math.inf
     first_bad: list[str] = field(default_factory=list)
 
     def refuse(self, path: Path, document: Document, problem: str) -> None:
@@ -163,8 +168,7 @@ class _FileReader:
         return str(value) if isinstance(value, str | int | float) and value != "" else None
 
     def _is_synthetic(self, row: dict[str, Any]) -> bool:
-        value = dig(row, self._paths["synthetic"]) if "synthetic" in self._paths else None
-        return value.strip().lower() in _SYNTHETIC if isinstance(value, str) else bool(value)
+        return is_synthetic(dig(row, self._paths["synthetic"])) if "synthetic" in self._paths else False
 
     def _look(self, row: dict[str, Any]) -> None:
         """Cross off the fields that this row has; remember the names of those that it has instead."""
@@ -190,5 +194,6 @@ class _FileReader:
         known = ", ".join(shape.mark for shape in SHAPES)
         raise FitError(
             f"{self._path}: no prompt found; there are the fields {there}. "
-            f"Known are {known}; name another with --prompt-field (and --response-field)"
+            f"Known are {known}; name another with --prompt-field (and --response-field). "
+            "Logs of production are read with --production"
         )

@@ -10,6 +10,7 @@ from agent.payloads.text import content_text, prompt_text, reply_text
 Pair = tuple[str | None, str | None]
 """Prompt and response."""
 
+_SYNTHETIC = frozenset({"true", "yes", "1", "synthetic"})
 _RESPONSES = ("response", "completion", "output", "answer", "chosen")
 
 
@@ -106,3 +107,12 @@ def field_names(row: dict[str, Any]) -> Iterator[str]:
         yield name
         if isinstance(value, dict):
             yield from (f"{name}.{inner}" for inner in value)
+
+
+def is_synthetic(value: object) -> bool:
+    """Read the flag that says whether a model wrote a row.
+
+    >>> is_synthetic("Yes"), is_synthetic(1), is_synthetic("human"), is_synthetic(None)
+    (True, True, False, False)
+    """
+    return value.strip().lower() in _SYNTHETIC if isinstance(value, str) else bool(value)
