@@ -134,7 +134,8 @@ class Settlement:
         self, entry: Entry, visit: Visit, verdicts: tuple[tuple[Verdict, ...], tuple[Verdict, ...]], vectors: Vectors
     ) -> Known:
         completed = visit.completes
-        kinds = entry.kinds | (Kind.IRRELEVANT if completed and vectors.cosine < IRRELEVANT else 0)
+        cosine = vectors.cosine if completed else math.nan
+        kinds = entry.kinds | (Kind.IRRELEVANT if cosine < IRRELEVANT else 0)
         return Known(
             time=entry.time,
             prompt=entry.prompt,
@@ -150,7 +151,7 @@ class Settlement:
             session=entry.session,
             model=entry.model,
             family=entry.family,
-            cosine=vectors.cosine if completed else math.nan,
+            cosine=cosine,
             vectors=vectors if completed else None,
         )
 

@@ -10,7 +10,7 @@ REPEATS = 3
 SHORTEST = 120
 """Characters that the repetition covers at least: lists and tables repeat shorter pieces."""
 
-_NO_DIGITS = str.maketrans("", "", "0123456789")
+_DIGITS = "0123456789"
 
 
 def ends_in_loop(text: str) -> bool:
@@ -29,7 +29,10 @@ def ends_in_loop(text: str) -> bool:
     >>> ends_in_loop("Here it is. " + "I am not sure what you mean. " * 2), ends_in_loop("ha " * 20), ends_in_loop("")
     (False, False, False)
     """
-    tail = " ".join(text[-TAIL:].translate(_NO_DIGITS).split())
+    tail = text[-TAIL:]
+    for digit in _DIGITS:  # several times as fast as one pass of `translate`
+        tail = tail.replace(digit, "")
+    tail = " ".join(tail.split())
     if len(tail) < SHORTEST:
         return False
     seed, place = tail[-SEED:], len(tail) - SEED

@@ -61,6 +61,10 @@ _MORAL = re.compile(
 )
 _YET = re.compile(r"\b(?:however|but|that said|nevertheless),? (?:here|i (?:can|will|'ll|would be happy to))\b")
 
+# what each match of the two slow patterns holds somewhere: most texts are spared them
+_DENIALS = ("not", "n't", "cant", "unable", "unwilling", "incapable", "prohibited", "forbidden", "declin", "refus")
+_SELVES = ("ai", "a.i.", "intelligence", "language model", "chatbot", "assistant", "my ")
+
 
 def refusal_level(text: str) -> int:
     """Return `HARD` for a refusal, `SOFT` for moralising instead of an answer, else `NONE`.
@@ -82,10 +86,10 @@ def refusal_level(text: str) -> int:
     (0, 0)
     """
     opening = text[: 2 * OPENING].replace("’", "'").strip()[:OPENING].lower()
-    if _REFUSES.search(opening):
+    if any(word in opening for word in _DENIALS) and _REFUSES.search(opening):
         return HARD
-    harm, itself = _HARM.search(opening), _SELF.search(opening)
-    if (harm or itself) and _SORRY.match(opening):
+    itself = any(word in opening for word in _SELVES) and _SELF.search(opening)
+    if _SORRY.match(opening) and (itself or _HARM.search(opening)):
         return HARD
-    moralises = harm and (itself or _MORAL.match(opening)) and not _YET.search(opening)
+    moralises = (itself or _MORAL.match(opening)) and _HARM.search(opening) and not _YET.search(opening)
     return SOFT if moralises else NONE
