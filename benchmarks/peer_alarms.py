@@ -26,7 +26,7 @@ BEFORE = 600
 LONGEST = {"run": 2 * TARGET, "drift": TARGET}
 BLOCK = 256
 GROUPS = 5
-SLOW = 5
+SLOW = 4
 """Streams in each of the groups that Alibi Detect gets, which is set up anew for each group."""
 REFERENCE = 1_000
 """Texts that it compares with: its set-up takes their square."""

@@ -1,7 +1,7 @@
 """Other programs beside ours: what a peer's script keeps to, and what becomes of one that fails."""
 
 import ast
-import shutil
+import importlib
 import sys
 from pathlib import Path
 
@@ -22,14 +22,24 @@ def test_the_dummy_alarms_at_the_rate_that_was_asked_or_never():
     assert found["never"]["no drift"] == [0] * len(STREAMS)
 
 
-def test_an_alarm_before_the_drift_does_not_count(monkeypatch, tmp_path):
-    shutil.copy(SCRIPTS / "contract.py", tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    import contract
+@pytest.fixture
+def contract(monkeypatch):
+    """What the scripts share: in their environments it stands beside them on the path."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    yield importlib.import_module("contract")
+    del sys.modules["contract"]
 
+
+def test_an_alarm_before_the_drift_does_not_count(contract):
     steps = iter([True, False, False, True])
     found = contract.first_alarms(lambda: lambda _value: next(steps), np.zeros(1), {"a": np.zeros((1, 4), int)}, 2)
     assert found == {"a": [2]}
+
+
+@pytest.mark.parametrize(("alarms", "found"), [([1, 1, 0, 0, 1], [2, 2]), ([0, 0, 0, 0, 0], [0, 0])])
+def test_alarms_of_quiet_weeks_are_counted_and_the_first_after_them_is_dated(contract, alarms, found):
+    steps = iter(alarms)
+    assert contract.quiet_then_new(lambda _value: bool(next(steps)), np.zeros(5), 3) == found
 
 
 @pytest.fixture

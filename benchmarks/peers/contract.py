@@ -52,10 +52,10 @@ def first_alarms(
     return {what: [_first(make(), values[stream], before) for stream in drawn] for what, drawn in streams.items()}
 
 
-def count_alarms(make: Callable[[], Step], values: np.ndarray) -> int:
-    """Count the alarms in one stream."""
-    step = make()
-    return sum(step(value) for value in values)
+def quiet_then_new(step: Step, values: np.ndarray, before: int) -> list[int]:
+    """Count the alarms before message `before`, and the messages until the first one from it on, 0 for none."""
+    quiet = sum(step(value) for value in values[:before])
+    return [quiet, _first(step, values[before:], 0)]
 
 
 def _first(step: Step, values: np.ndarray, before: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from contract import Found, Step, count_alarms, first_alarms, main
+from contract import Found, Step, first_alarms, main, quiet_then_new
 from river.drift import ADWIN, KSWIN, PageHinkley
 
 QUICK = ("ADWIN", "Page–Hinkley")
@@ -20,10 +20,18 @@ def alarms(values: np.ndarray, before: np.ndarray, run_length: np.ndarray, **str
     return {name: first_alarms(make, values, given[name], int(before)) for name, make in MAKERS.items()}
 
 
-def counts(values: np.ndarray, lengths: np.ndarray) -> dict[str, list[int]]:
-    """Count the alarms in each of several streams, given one after the other; KSWIN left out: it is too slow."""
-    parts = np.split(values, np.cumsum(lengths)[:-1])
-    return {name: [count_alarms(MAKERS[name], part) for part in parts] for name in QUICK}
+def weeks(values: np.ndarray, lengths: np.ndarray) -> dict[str, list[list[int]]]:
+    """Count the alarms of quiet weeks, and the messages until the first one in what comes after; 0 for none.
+
+    `lengths` (s, 2) of both parts of each stream, which stand one after the other in `values`. KSWIN is too slow.
+    """
+    streams = np.split(values, np.cumsum(lengths.sum(axis=1))[:-1])
+    return {
+        name: [
+            quiet_then_new(MAKERS[name](), stream, quiet) for stream, (quiet, _) in zip(streams, lengths, strict=True)
+        ]
+        for name in QUICK
+    }
 
 
 def _maker(new: Callable[[], Any]) -> Callable[[], Step]:
@@ -42,4 +50,4 @@ def _maker(new: Callable[[], Any]) -> Callable[[], Step]:
 MAKERS = {"ADWIN": _maker(ADWIN), "Page–Hinkley": _maker(PageHinkley), "KSWIN": _maker(lambda: KSWIN(seed=0))}
 
 if __name__ == "__main__":
-    main("river", {"alarms": alarms, "counts": counts})
+    main("river", {"alarms": alarms, "weeks": weeks})
