@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from contract import Checked, main
 from nannyml import DataReconstructionDriftCalculator, DomainClassifierCalculator, UnivariateDriftCalculator
+from nannyml.drift.multivariate.domain_classifier.calculator import DEFAULT_LGBM_HYPERPARAMS
 
-FEW = 5
+FEW = 3
 """Windows of each kind for the domain classifier: it trains five models a window."""
 
 
@@ -15,7 +16,10 @@ def checks(reference: np.ndarray, windows: np.ndarray) -> Checked:
     """Say of each window (k, c, w, d) whether anything alerts in it."""
     known, size = _frame(reference), windows.shape[2]
     columns = list(known.columns)
-    classifier = DomainClassifierCalculator(feature_column_names=columns, chunk_size=size)
+    model = DEFAULT_LGBM_HYPERPARAMS | {
+        "n_jobs": 1
+    }  # the same models, and no threads that wait for each other
+    classifier = DomainClassifierCalculator(columns, chunk_size=size, hyperparameters=model)
     calculators = {
         "data reconstruction": (DataReconstructionDriftCalculator(column_names=columns, chunk_size=size), windows),
         "domain classifier": (classifier, windows[:, :FEW]),
