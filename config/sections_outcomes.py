@@ -37,10 +37,13 @@ class OutcomeSettings(Section):
         "probability, however often they are looked at.",
     )
     any_of: Annotated[tuple[FailureKind, ...], commas_or_list] = Field(
-        default=("error", "empty", "refused", "truncated", "loop", "irrelevant", "recycled", "feedback", "judge"),
+        default=("error", "empty", "refused", "truncated", "loop", "recycled", "feedback", "judge"),
         min_length=1,
         max_length=12,
-        description="Kinds of failure that make up the kind `any`. `unfinished` and the soft ones are too common to.",
+        description=(
+            "Kinds of failure that make up the kind `any`. Left out: what is too common or uncertain (`unfinished`, "
+            "the soft ones) and `irrelevant`, which the embedding decides that decides what is off the map."
+        ),
     )
     failing_scores: Annotated[tuple[Text, ...], commas_or_list] = Field(
         default=(
