@@ -118,8 +118,9 @@ def test_the_same_seed_gives_the_same_bytes_with_any_threads(
 
 def test_held_out_rows_calibrate(train: Path, tmp_path: Path) -> None:
     held_out = jsonl(tmp_path / "held.jsonl", rows(300, seed=7))
-    sides = fit_profile(options(train, calibration=(held_out,))).manifest["sides"]
+    sides = fit_profile(options(train, calibration=(held_out,), style_channel=True)).manifest["sides"]
     assert {side: found["method"] for side, found in sides.items()} == {"prompt": "held-out", "response": "held-out"}
+    assert sides["prompt"]["style"]["calibration_texts"] == sides["prompt"]["calibration_texts"] + 60  # the constants'
 
 
 def test_held_out_rows_without_responses_leave_these_to_cross_fitting(train: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from agent.pipeline import Pipeline
 from agent.profile import ProfileError, read_profile, write_profile
 from agent.records import Record
 from agent.replay import ReplayOutputs
+from agent.report import findings
 from agent.sampling import HashSampler
 from agent.supervisor import KnownError
 from agent.wiring import run_replay
@@ -98,6 +99,7 @@ def test_another_style_pages_while_the_first_channel_stays_silent(profile: Path,
     scores = tmp_path / "scores.jsonl"
     snapshot = run_replay(tolerant(profile), [log], ReplayOutputs(scores)).snapshot
     assert snapshot["offmap_pager_alarm"] == {("prompt", "tolerated"): 0.0, ("style", "tolerated"): 1.0}
+    assert {one.side for one in findings(snapshot)} == {"prompt", "style"}  # the report of a replay
     began = snapshot["offmap_pager_change_timestamp_seconds"]["style", "tolerated"]
     assert began == pytest.approx(START + 600 * 400, abs=600 * 5)
     counts = {side: sum(histogram.counts) for (side,), histogram in snapshot["offmap_p_value"].items()}
