@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 PREFIX = "OFFMAP_"
-RESERVED = frozenset({"OFFMAP_CACHE", "OFFMAP_DATA"})
-"""Variables with our prefix that are no settings: where tests keep what they fetch, and benchmarks find their data."""
+RESERVED = frozenset({"OFFMAP_CACHE", "OFFMAP_DATA", "OFFMAP_BENCH_CACHE", "OFFMAP_BENCH_SEEDS"})
+"""Variables with our prefix that are no settings: where tests keep what they fetch, and what benchmarks are told."""
 
 
 class Variable(NamedTuple):
