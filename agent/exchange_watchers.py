@@ -30,9 +30,10 @@ def make_exchange_watchers(settings: Settings, profile: Profile) -> dict[str, Ex
         Arrays of the profile do not belong together.
     """
     outcomes, acknowledged = settings.outcomes, settings.pager.acknowledged
+    counted = acknowledged + outcomes.model_dump_json(exclude={"alpha", "uncovered_level"})
     found: dict[str, ExchangeWatcher] = {
-        "outcomes": OutcomeWatch(outcomes, acknowledged),
-        "judges": JudgeWatch(OutcomeRules(outcomes), outcomes.alpha, acknowledged),
+        "outcomes": OutcomeWatch(outcomes, counted),
+        "judges": JudgeWatch(OutcomeRules(outcomes), outcomes.alpha, counted),
     }
     prompts, responses = (profile.references.get(side, {}) for side in ("prompt", "response"))
     try:

@@ -40,7 +40,7 @@ class JudgeWatch:
     alpha : float
         Of the pass rate's interval.
     acknowledged : str
-        The user's word: with another one all but the counters begins anew.
+        The user's word, and what counts as a failure: with another one all but the counters begins anew.
     """
 
     def __init__(self, rules: OutcomeRules, alpha: float, acknowledged: str) -> None:

@@ -61,9 +61,9 @@ OUTCOMES = (
     Metric(
         "offmap_brittle",
         "gauge",
-        "1 where the lower bound of offmap_failure_ratio is above 1, else 0. Counted since the state began or was "
-        "acknowledged (pager.acknowledged changed). False with probability outcomes.alpha at most, ever, for each "
-        "kind, if exchanges that count do not depend on each other.",
+        "1 where the lower bound of offmap_failure_ratio is above 1, else 0. Counted since the state began, or "
+        "pager.acknowledged or what counts as a failure changed. False with probability outcomes.alpha at most, ever, "
+        "for each kind, if exchanges that count do not depend on each other.",
         ("kind",),
     ),
     Metric(
@@ -83,8 +83,8 @@ OUTCOMES = (
     Metric(
         "offmap_canary_pass_rate",
         "gauge",
-        "Share of the canaries that judges passed: 0 for judges that can be believed. Since the state began or was "
-        "acknowledged (pager.acknowledged changed).",
+        "Share of the canaries that judges passed: 0 for judges that can be believed. Since the state began, "
+        "or pager.acknowledged or what counts as a failure changed.",
     ),
     Metric(
         "offmap_canary_pass_rate_lower",

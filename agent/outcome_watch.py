@@ -33,7 +33,7 @@ class OutcomeWatch:
     ----------
     settings : OutcomeSettings
     acknowledged : str
-        The user's word: with another one the ratios begin anew; the counters go on.
+        The user's word, and what counts as a failure: with another one the ratios begin anew; the counters go on.
     """
 
     def __init__(self, settings: OutcomeSettings, acknowledged: str) -> None:

@@ -205,8 +205,10 @@ def test_however_the_stream_is_cut_and_restarted_the_metrics_are_the_same(make: 
     assert expected["offmap_verdicts"]["same",] > 0
 
 
-def test_the_ratio_begins_anew_when_it_is_acknowledged_and_the_counters_go_on(make: Make) -> None:
-    first, second = make(), make(acknowledged="ticket 7")
+@pytest.mark.parametrize("change", [{"acknowledged": "ticket 7"}, {"failing_scores": ["thumbs<=-1"]}], ids=str)
+def test_the_ratio_begins_anew_and_the_counters_go_on(make: Make, change: dict[str, Any]) -> None:
+    """When it is acknowledged, and when something else counts as a failure."""
+    first, second = make(), make(**change)
     feed(first, [exchange(i, LOOP if i >= 150 else None) for i in range(200)])
     assert first.evaluate()["offmap_brittle"]["loop",] == 1
     second.set_state(first.get_state())

@@ -16,9 +16,7 @@ def checks(reference: np.ndarray, windows: np.ndarray) -> Checked:
     """Say of each window (k, c, w, d) whether anything alerts in it."""
     known, size = _frame(reference), windows.shape[2]
     columns = list(known.columns)
-    model = DEFAULT_LGBM_HYPERPARAMS | {
-        "n_jobs": 1
-    }  # the same models, and no threads that wait for each other
+    model = DEFAULT_LGBM_HYPERPARAMS | {"n_jobs": 1}  # the same models, and no threads that wait for each other
     classifier = DomainClassifierCalculator(columns, chunk_size=size, hyperparameters=model)
     calculators = {
         "data reconstruction": (DataReconstructionDriftCalculator(column_names=columns, chunk_size=size), windows),
