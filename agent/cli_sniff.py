@@ -81,6 +81,12 @@ def _summarise(sniffer: Sniffer) -> None:
         typer.echo("No message came.")
         return
     Console().print(_table(sniffer))
+    lacking, n_exchanges = sniffer.fallen_back()
+    if lacking:
+        typer.echo(
+            f"\n{lacking} of {n_exchanges} exchange(s) lack the fields that the configuration names "
+            "(payload.prompt_field, payload.response_field) and were read as a shape that is known."
+        )
     fields, n_read, n_unknown = sniffer.proposal()
     if fields:
         typer.echo(

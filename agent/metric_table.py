@@ -14,7 +14,8 @@ METRICS = (
     Metric(
         "offmap_exchanges",
         "counter",
-        "Exchanges by payload shape; one that came in several messages counts once, with its prompt.",
+        "Exchanges by payload shape; one that came in several messages counts once, with its prompt. mapped: read by "
+        "payload.prompt_field or response_field; with these set, every other shape is of messages that lacked them.",
         ("shape",),
     ),
     Metric(

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from agent.payloads import DecodeOptions, FieldMap, decode
+from agent.payloads import SHAPES, DecodeOptions, FieldMap, decode
 from agent.payloads.opening import opened
+from agent.payloads.plain import MAPPED
 from agent.payloads.reasons import REASONS, UnreadableError
 from agent.records import Exchange, Record, Rejected
 from agent.schemas import decoder
@@ -88,6 +89,12 @@ class Sniffer:
         found = [decode(record, options) for record, _ in self._unknown]
         n_read = sum(any(isinstance(each, Exchange) for each in outcomes) for outcomes in found)
         return fields, n_read, len(self._unknown)
+
+    def fallen_back(self) -> tuple[int, int]:
+        """Count the exchanges that lacked the fields of the configuration and were read as a known shape, and all."""
+        counts = {kind: counts["n"] for kind, counts in self.kinds.items() if kind in SHAPES}
+        mapped = {"prompt", "response"} & set(self._options.paths)
+        return (sum(counts.values()) - counts.get(MAPPED, 0) if mapped else 0), sum(counts.values())
 
     def _count(self, kind: str, present: list[str], count: int = 1) -> None:
         counter = self.kinds.setdefault(kind, Counter())

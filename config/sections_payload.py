@@ -41,8 +41,9 @@ class PayloadSettings(Section):
         default=None,
         description=(
             "Where the prompt stands in a JSON message: a dotted path such as `input.text`, or a JMESPath expression "
-            "such as `turns[?role=='user'] | [-1].text`; `offmap sniff` proposes them. Unset: known shapes are "
-            "recognised by content."
+            "such as `turns[?role=='user'] | [-1].text`; `offmap sniff` proposes them. A message that lacks it is read "
+            "as a known shape if it is one: then `offmap_exchanges_total` counts it by that shape, not as `mapped`. "
+            "Unset: known shapes are recognised by content."
         ),
     )
     response_field: FieldPath | None = Field(default=None, description="The same for the response.")

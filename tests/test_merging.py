@@ -123,9 +123,10 @@ def test_the_readmes_queries_say_what_one_agent_would(
     prometheus: PrometheusServer, drifted: tuple[Snapshot, list[Snapshot]]
 ) -> None:
     queries = re.findall(r"```promql\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    unread, alert, regions, half, lift, length, failures, share, evidence, page = queries
+    unread, unmapped, alert, regions, half, lift, length, failures, share, evidence, page = queries
     whole, parts = drifted
     assert prometheus.value(unread) == 0.25
+    assert prometheus.value(unmapped) == 1
     assert prometheus.value(failures) == pytest.approx((8 / 20) / (10 / 100))
     histogram = whole["offmap_p_value"]["prompt",]
     assert isinstance(histogram, Histogram)

@@ -33,7 +33,7 @@ def read(document, **fields):
 
 
 def test_a_shape_of_ones_own():
-    expected = Exchange("7", 1714564800.0, "Where is my card?", "In the post.", "plain")
+    expected = Exchange("7", 1714564800.0, "Where is my card?", "In the post.", "mapped")
     assert read(TICKET, **FIELDS) == [expected]
 
 
@@ -42,6 +42,14 @@ def test_a_half_is_joined_by_the_id_that_the_config_names():
     answer = {"meta": TICKET["meta"], "turns": TICKET["turns"][1:2]}
     assert [each.join_key for each in read(question, **FIELDS) + read(answer, **FIELDS)] == ["7", "7"]
     assert read(TICKET, **FIELDS)[0].join_key is None
+
+
+def test_a_message_without_the_field_that_fits_a_known_shape_is_told_by_it():
+    assert read({"prompt": "Hi"}, **FIELDS)[0].shape == "plain"
+    openai = {"request": {"messages": [{"role": "user", "content": "Hi"}]}, "response": {"choices": []}}
+    assert read(openai, **FIELDS)[0].shape == "openai_chat"
+    assert read({"q": [{"role": "user", "content": "Hi"}]}, prompt="q")[0].shape == "mapped"
+    assert read({"prompt": "Hi"}, time="at")[0].shape == "plain"  # nothing says where the prompt stands
 
 
 @pytest.mark.parametrize("document", [{"turns": 7}, {"turns": None}, {}, {"turns": [1, None, []]}])

@@ -217,7 +217,7 @@ def test_plain_without_text(prompt):
 def test_mapping_comes_first_and_may_be_nested():
     document = {"prompt": "decoy", "turn": {"q": "Hi", "a": "Hello!"}, "meta": {"n": 8, "at": 1714564800500, "by": "m"}}
     fields = FieldMap("turn.q", "turn.a", "meta.n", "meta.at", "meta.by")
-    assert read(document, fields=fields) == [Exchange("8", 1714564800.5, "Hi", "Hello!", "plain", "m")]
+    assert read(document, fields=fields) == [Exchange("8", 1714564800.5, "Hi", "Hello!", "mapped", "m")]
 
 
 def test_mapping_of_the_time_alone_overrules_a_known_shape():

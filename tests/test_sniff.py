@@ -77,6 +77,15 @@ def test_files(sniff, tmp_path: Path) -> None:
     assert "1 message(s) fit no shape, and nothing in them looks like a prompt" in ended.out
 
 
+def test_messages_without_the_configured_field_are_told(sniff, tmp_path: Path) -> None:
+    config = tmp_path / "offmap.yaml"
+    config.write_text("payload:\n  prompt_field: q\n")
+    log = lines(tmp_path / "log.jsonl", {"q": "One?"}, {"q": "Two?"}, {"prompt": "Three?"})
+    said = "1 of 3 exchange(s) lack the fields that the configuration names"
+    assert said in sniff(log, "--config", config).out
+    assert "lack the fields" not in sniff(log).out
+
+
 def test_json_laid_out_for_people(sniff, tmp_path: Path) -> None:
     log = tmp_path / "log.json"
     log.write_text(json.dumps([GOOD, GOOD | {"id": "b8"}], indent=2))

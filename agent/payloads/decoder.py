@@ -116,8 +116,13 @@ def _read_object(document: dict[str, Any], context: Context) -> list[Outcome]:
     if not options.paths and not options.tags:
         return _known(document, context)
     mapped = "prompt" in options.paths or "response" in options.paths
-    found = plain.read_mapped(document, context) if mapped else []
+    found = _as_mapped(plain.read_mapped(document, context)) if mapped else []
     return [_overruled(each, document, options) for each in found or _known(document, context)]
+
+
+def _as_mapped(found: list[Outcome]) -> list[Outcome]:
+    """Name what was found where the config says: then a message that lacks those fields is told by its shape."""
+    return [each if isinstance(each, Rejected) else each._replace(shape=plain.MAPPED) for each in found]
 
 
 def _known(document: dict[str, Any], context: Context) -> list[Outcome]:
@@ -144,7 +149,6 @@ def _overruled(outcome: Outcome, document: dict[str, Any], options: DecodeOption
         time=to_seconds(time) or outcome.time,
         model=name(model) or outcome.model,
         session=name(session) or outcome.session,
-        shape=outcome.shape or "plain",
     )
     return tagged(overruled, document, options.tag_paths)
 

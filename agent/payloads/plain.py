@@ -11,6 +11,8 @@ from agent.payloads.pairs import is_request, read_both
 PROMPTS = ("prompt", "question", "query")
 RESPONSES = ("response", "completion", "answer", "output")
 MARKS = frozenset(PROMPTS)
+MAPPED = "mapped"
+"""The shape of what stood where the config says."""
 
 
 def read(document: dict[str, Any], context: Context) -> list[Outcome]:
