@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agent.context_watch import ReferenceContext
 from agent.crowd_watch import make_crowd_watchers
 from agent.embedding.runtime import OnnxEmbedder
 from agent.exchange_watch import Watching
@@ -26,7 +27,7 @@ from agent.schemas import SchemaCache, decoder
 from agent.side import Side
 from agent.slices import Slices, make_slices
 from agent.style_watch import Style, make_style
-from agent.watch import CellsVisited, ReferenceLength, Watcher
+from agent.watch import CellsVisited, Watcher
 from agent.window_watch import AlphaPrecision, UncoveredShares, WindowSpec
 from agent.words import RareWords
 from config.durations import format_duration
@@ -115,11 +116,19 @@ def _side(
         "precision": AlphaPrecision(name, windows.lengths),
         "cells": CellsVisited(name, reference.n_cells),
         "regions": make_regions(name, settings.regions, reference, terms),
+        "context": _context(name, profile),
     }
     if name == "prompt":
         watchers |= _prompt_watchers(name, settings, profile, reference)
     why = None if terms is None else _rare_words(name, profile, settings.regions.level)
     return Side(name, reference, _max_chunks(settings, profile, name), watchers | dict(more), why, style)
+
+
+def _context(name: str, profile: Profile) -> ReferenceContext:
+    try:
+        return ReferenceContext(name, profile.references[name])
+    except ValueError as error:
+        raise ProfileError(f"profile: the {name} reference does not fit: {error}; fit it anew") from error
 
 
 def _slices(settings: Settings, profile: Profile) -> Slices | None:
@@ -147,8 +156,6 @@ def _prompt_watchers(name: str, settings: Settings, profile: Profile, reference:
         found |= make_crowd_watchers(name, settings.pager, arrays, reference.n_cells, fitted_on)
     except ValueError as error:
         raise ProfileError(f"profile: no watchers can be made with it: {error}; fit it anew") from error
-    if "length_tokens" in arrays:
-        found["length"] = ReferenceLength(name, float(arrays["length_tokens"]))
     return found
 
 

@@ -15,28 +15,28 @@ CROWD = (
     Metric(
         "offmap_coverage_ratio",
         "gauge",
-        "Share of training cells that the last `horizon` texts on the map visited, over what as many texts like "
-        "training would: 1 without drift, whatever the volume. Low: production asks for a part of the map only.",
+        "Share of the reference's cells that the last `horizon` texts on the map visited, over what as many texts like "
+        "the reference would: 1 without drift, whatever the volume. Low: production asks for a part of the map only.",
         ("side", "horizon"),
     ),
     Metric(
         "offmap_unvisited_mass",
         "gauge",
-        "Share of training that lies in cells not visited by the last `horizon` texts, less what volume explains.",
+        "Share of the reference that lies in cells not visited by the last `horizon` texts, less what volume explains.",
         ("side", "horizon"),
     ),
     Metric(
         "offmap_cell_density",
         "gauge",
-        "Training mass of the visited cells over the same for training itself: above 1, production keeps to dense "
+        "Mass of the visited cells over the same for the reference itself: above 1, production keeps to dense "
         "regions; below, to rare ones. From the first full horizon on.",
         ("side", "horizon"),
     ),
     Metric(
         "offmap_lost_mass",
         "gauge",
-        "Share of training in cells that count as lost: not visited for longer than chance explains. One false claim "
-        "is expected in pager.run_length texts on the map. Says that nobody asks, not that answers got worse.",
+        "Share of the reference in cells that count as lost: not visited for longer than chance explains. One false "
+        "claim is expected in pager.run_length texts on the map. Says that nobody asks, not that answers got worse.",
         ("side",),
     ),
     Metric("offmap_lost_cells", "gauge", "Cells that count as lost.", ("side",)),
@@ -44,7 +44,7 @@ CROWD = (
         "offmap_lost_evidence",
         "gauge",
         "Evidence (natural log) of the surest of the lost cells: −ln of the chance to be missed for so long by "
-        "texts like training. Absent while none is lost.",
+        "texts like the reference. Absent while none is lost.",
         ("side",),
     ),
     Metric(
@@ -92,8 +92,21 @@ CROWD = (
     Metric(
         "offmap_reference_tokens",
         "gauge",
-        "Mean word pieces of a training text, as it is embedded: context for offmap_tokens_total, no alarm.",
+        "Mean word pieces of a reference text, as it is embedded: context for offmap_tokens_total, no alarm.",
         ("side",),
+    ),
+    Metric(
+        "offmap_script_texts",
+        "counter",
+        "Texts scored by the script of most of their letters, a hint at the language; other: any other script, none: "
+        "no letters. Context, no alarm: it does not tell languages of one script apart.",
+        ("side", "script"),
+    ),
+    Metric(
+        "offmap_reference_script_share",
+        "gauge",
+        "Share of reference texts in each script, for comparison.",
+        ("side", "script"),
     ),
     Metric(
         "offmap_slice_texts",

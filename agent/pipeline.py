@@ -182,7 +182,7 @@ class Pipeline:
         sessions = np.array([session_of(item.exchange) for item in items], dtype=np.int64)
         scores = side.tell_bursts(side.score(encoded, texts), sessions)
         times = np.array([np.nan if item.time is None else item.time for item in items])
-        side.update(times, scores, self._tally)
+        side.update(times, scores, self._tally, texts)
         if name == "prompt" and self.slices is not None:
             self.slices.update([item.exchange for item in items], times, scores, self._tally)
         self.count_seconds("embed", embedded - start)

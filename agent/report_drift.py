@@ -45,6 +45,7 @@ def drift_lines(snapshot: Snapshot) -> Iterator[str]:
     yield from _mix(snapshot)
     yield from _cells(snapshot)
     yield from _diversity(snapshot)
+    yield from _scripts(snapshot)
     for (side, window), value in snapshot.get("offmap_alpha_precision", {}).items():
         yield f"{side}s of the last {window}: alpha-precision {value:.2f} (1: p-values as the reference's)"
 
@@ -86,6 +87,18 @@ def _diversity(snapshot: Snapshot) -> Iterator[str]:
             f"{value:.2f} (order {labels[1]})" for labels, value in found.items() if labels[0] == reference
         )
         yield f"diversity of prompts over that of {_ACCEPTED.get(reference, reference)}: {ratios}"
+
+
+def _scripts(snapshot: Snapshot) -> Iterator[str]:
+    texts = cast("dict[Labels, float]", snapshot.get("offmap_script_texts", {}))
+    for side in dict.fromkeys(labels[0] for labels in texts):
+        mine = {labels[1]: count for labels, count in texts.items() if labels[0] == side}
+        shares = []
+        for script, count in sorted(mine.items(), key=lambda item: -item[1]):
+            known = _value(snapshot, "offmap_reference_script_share", (side, script))
+            beside = "" if known is None else f" (reference {known:.1%})"
+            shares.append(f"{script} {count / sum(mine.values()):.1%}{beside}")
+        yield f"scripts of {side}s: {', '.join(shares)}"
 
 
 def _value(snapshot: Snapshot, name: str, labels: Labels) -> float | None:

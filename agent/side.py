@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agent.scripts import SCRIPTS, count_scripts
 from agent.watch import Measured, SideScores, Watcher, Watchers
 from detectors.reference import text_tokens
 from detectors.sessions import RecentSessions
@@ -81,11 +82,17 @@ class Side:
         begins[begins] = self._sessions.begins(sessions[begins])
         return scores._replace(begins=begins)
 
-    def update(self, times: npt.NDArray[np.float64], scores: SideScores, tally: Tally) -> None:
+    def update(
+        self, times: npt.NDArray[np.float64], scores: SideScores, tally: Tally, texts: Sequence[str | None] = ()
+    ) -> None:
         """Count what was scored. `times` are event times in seconds, shape (n,), NaN where unknown."""
         known = scores.cell >= 0
         if not known.any():
             return
+        scripts = count_scripts([text for text, has in zip(texts, known.tolist(), strict=False) if has and text])
+        for script, count in zip(SCRIPTS, scripts.tolist(), strict=True):
+            if count:
+                tally.add("offmap_script_texts", (self.name, script), count)
         scored = scores if known.all() else scores.at(known)
         tally.observe("offmap_p_value", (self.name,), scored.p_value)
         tally.observe("offmap_novelty", (self.name,), scored.novelty)

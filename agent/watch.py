@@ -134,27 +134,6 @@ class CellsVisited:
             self._hits = state["hits"].astype(np.int64)
 
 
-class ReferenceLength:
-    """How long reference texts are: nothing to watch, but what the length of traffic is to be compared with."""
-
-    def __init__(self, side: str, tokens: float) -> None:
-        self._found: Measured = {"offmap_reference_tokens": {(side,): tokens}}
-
-    def update(self, _times: Floats, _scores: SideScores, _tally: Tally) -> None:
-        """Do nothing."""
-
-    def measure(self) -> Measured:
-        """Return the mean length in word pieces."""
-        return self._found
-
-    def get_state(self) -> State:
-        """Return nothing."""
-        return {}
-
-    def set_state(self, _state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Do nothing."""
-
-
 def acknowledgement(word: str) -> npt.NDArray[np.uint8]:
     """Return a hash of the user's word of acknowledgement, for a watcher's state.
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from agent.assembly import build_pipeline
+from agent.context_watch import ReferenceContext
 from agent.crowd_watch import make_crowd_watchers
 from agent.intake import Clocks
 from agent.profile import Profile, ProfileError
 from agent.sampling import HashSampler
 from agent.tally import Tally
-from agent.watch import ReferenceLength, SideScores
+from agent.watch import SideScores
 from agent.window_watch import AlphaPrecision
 from config import PagerSettings, load_settings
 from detectors.blocks import unit_rows
@@ -153,7 +154,10 @@ def test_alpha_precision_is_one_for_uniform_p_values_only() -> None:
 
 
 def test_the_length_of_reference_texts_is_told() -> None:
-    assert ReferenceLength("prompt", 12.5).measure() == {"offmap_reference_tokens": {("prompt",): 12.5}}
+    assert ReferenceContext("prompt", {"length_tokens": np.asarray(12.5)}).measure() == {
+        "offmap_reference_tokens": {("prompt",): 12.5}
+    }
+    assert ReferenceContext("prompt", {}).measure() == {}
 
 
 def test_they_stand_in_the_agent_and_a_damaged_profile_is_refused() -> None:

@@ -82,6 +82,7 @@ def test_a_profile_comes_out_and_says_what_went_in(train: Path) -> None:
     arrays = profile.references["prompt"]
     assert len(arrays["coverage_counts"]) == prompts["prototypes"]
     assert 3 < arrays["length_tokens"] < 100
+    assert arrays["script_counts"].tolist() == [prompts["texts"], *[0] * 11]
     assert float(arrays["mix_run_length"]) == 500  # of 400 prompts, half stand for production
     assert "diversity_n" not in arrays  # that takes 512
     assert not any(name.startswith(("coverage", "mix")) for name in profile.references["response"])

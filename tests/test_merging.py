@@ -34,6 +34,7 @@ SETTINGS = {
 FAILED = {("0.01", "loop"): 3.0, ("0.05", "loop"): 5.0, ("0.2", "loop"): 2.0, ("1", "loop"): 8.0}
 ANSWERED = {("0.01", "loop"): 10.0, ("0.05", "loop"): 10.0, ("0.2", "loop"): 40.0, ("1", "loop"): 60.0}
 PAGER = ("prompt", "tolerated")
+SCRIPTS = {"offmap_reference_script_share": {("prompt", "latin"): 0.75, ("prompt", "han"): 0.25}}
 
 
 def traffic(n: int, odd: float) -> list[Record]:
@@ -105,7 +106,7 @@ def prometheus(drifted: tuple[Snapshot, list[Snapshot]]) -> Iterator[PrometheusS
     boards = [Board(), Board()]
     for board, snapshot in zip(boards, drifted[1], strict=True):
         records = {("decoded",): 9.0, ("unrecognised",): 3.0}
-        more = {"offmap_reference_tokens": {("prompt",): 10.0}, "offmap_records": records}
+        more = {"offmap_reference_tokens": {("prompt",): 10.0}, **SCRIPTS, "offmap_records": records}
         more |= {"offmap_outcomes": FAILED, "offmap_outcome_exchanges": ANSWERED}
         board.snapshot = {**snapshot, **more}
     servers = [MetricsServer(board, "127.0.0.1", 0) for board in boards]
@@ -123,7 +124,7 @@ def test_the_readmes_queries_say_what_one_agent_would(
     prometheus: PrometheusServer, drifted: tuple[Snapshot, list[Snapshot]]
 ) -> None:
     queries = re.findall(r"```promql\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    unread, unmapped, alert, regions, half, lift, length, failures, share, evidence, page = queries
+    unread, unmapped, alert, regions, half, lift, length, scripts, failures, share, evidence, page = queries
     whole, parts = drifted
     assert prometheus.value(unread) == 0.25
     assert prometheus.value(unmapped) == 1
@@ -141,6 +142,7 @@ def test_the_readmes_queries_say_what_one_agent_would(
     assert prometheus.value(evidence) == prometheus.value(page) == pytest.approx(pooled)
     tokens, texts = whole["offmap_tokens"]["prompt",], whole["offmap_texts"]["prompt", "scored"]
     assert prometheus.value(length) == pytest.approx(float(tokens) / float(texts) / 10)  # type: ignore[arg-type]
+    assert list(prometheus.query(scripts).values()) == pytest.approx([0.25])
     lifts = prometheus.query(f'({lift}) and {{window="1h", level="0.05"}}')
     expected = [float(s["offmap_uncovered_share"]["prompt", "1h", "0.05"]) / 0.05 for s in parts]  # type: ignore[arg-type]
     assert sorted(lifts.values()) == pytest.approx(sorted(expected))

@@ -86,6 +86,8 @@ DRIFTED = {
     "offmap_lost_evidence": {("prompt",): 20.0},
     "offmap_prompt_diversity_ratio": {("training", "0.5"): 0.8, ("training", "2"): 0.9},
     "offmap_alpha_precision": {("prompt", "1h"): 0.875},
+    "offmap_script_texts": {("prompt", "han"): 1.0, ("prompt", "latin"): 3.0, ("response", "none"): 2.0},
+    "offmap_reference_script_share": {("prompt", "han"): 0.0, ("prompt", "latin"): 0.99},
 }
 
 
@@ -99,11 +101,13 @@ def test_a_page_says_when_and_against_what_and_everything_else_that_moved() -> N
         "cells of the last 1000 prompts on the map: 0.75 of those that their number would visit",
         "LOST: 3 cells, 12.5% of the reference, not visited any more, evidence 20.0",
         "diversity of prompts over that of training: 0.80 (order 0.5), 0.90 (order 2)",
+        "scripts of prompts: latin 75.0% (reference 99.0%), han 25.0% (reference 0.0%)",
+        "scripts of responses: none 100.0%",
         "prompts of the last 1h: alpha-precision 0.88 (1: p-values as the reference's)",
     ]
     console = Console(file=io.StringIO(), width=40)
     print_drift(DRIFTED, console)
-    assert len(console.file.getvalue().splitlines()) == 7
+    assert len(console.file.getvalue().splitlines()) == 9
 
 
 def test_a_pager_that_is_off_says_so() -> None:

@@ -16,6 +16,7 @@ from agent.fitting.piece_file import PieceFile, unit_states
 from agent.fitting.rows import Row
 from agent.fitting.scan import SIDES, Selection
 from agent.records import Encoded
+from agent.scripts import count_scripts
 from agent.seams import Embedder
 from agent.words import word_ids, words_of
 from detectors.rarity import WordCounter
@@ -38,6 +39,8 @@ class Corpus(NamedTuple):
         Texts that had nothing to embed, left out.
     words : WordCounter
         In how many of the texts each word occurs, hashed.
+    scripts : ndarray of int64
+        How many of the texts are written in each script: `agent.scripts.count_scripts`.
     pieces : PieceStates or None
         The states of word pieces of some of the texts, where somebody asked for them; they lie in a file.
     """
@@ -46,6 +49,7 @@ class Corpus(NamedTuple):
     rows: npt.NDArray[np.int64]
     empty: int
     words: WordCounter
+    scripts: npt.NDArray[np.int64]
     pieces: PieceStates | None = None
 
 
@@ -81,6 +85,7 @@ class VectorFile:
         self._rows, self._truncated = array("q"), bytearray()
         self._empty = 0
         self._words = WordCounter()
+        self._scripts = count_scripts([])
 
     def append(self, rows: Sequence[int], texts: Sequence[str], encoded: Encoded) -> None:
         """Add the texts of these rows."""
@@ -88,6 +93,7 @@ class VectorFile:
             self._words.add(word_ids(words_of(text)))
         counts = np.bincount(encoded.owner, minlength=len(rows))
         known = counts > 0
+        self._scripts += count_scripts([text for text, has in zip(texts, known.tolist(), strict=True) if has])
         first = len(self._rows)
         owner = np.repeat(np.arange(first, first + known.sum()), counts[known])
         self._owner.extend(owner.tolist())
@@ -111,7 +117,8 @@ class VectorFile:
             truncated=np.frombuffer(bytes(self._truncated), dtype=np.bool_),
         )
         pieces = None if self.pieces is None else self.pieces.finish()
-        return Corpus(encoded, np.array(self._rows, dtype=np.int64), self._empty, self._words, pieces)
+        rows = np.array(self._rows, dtype=np.int64)
+        return Corpus(encoded, rows, self._empty, self._words, self._scripts, pieces)
 
 
 def embed_corpus(

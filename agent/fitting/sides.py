@@ -65,7 +65,7 @@ def fit_sides(
             held_out = None
         terms = _terms(side, options, selection, corpus, progress)
         fitted = _fit(corpus, selection.groups, held_out, terms, options.seed, progress)
-        references[side] = fitted.reference.to_arrays() | corpus.words.to_arrays()
+        references[side] = fitted.reference.to_arrays() | corpus.words.to_arrays() | {"script_counts": corpus.scripts}
         if side == "prompt":
             references[side] |= watched_arrays(fitted, corpus, held_out, options)
             references[side] |= synthetic_arrays(options, selection, corpus, fitted.reference)
