@@ -106,11 +106,11 @@ class Settlement:
         if visit.sides & RESPONSE:
             entry.answered = exchange.response is not None or has_failed(exchange)
             entry.kinds |= answer_signs(exchange)
-            if self._book is not None:
-                entry.kinds |= self._book.rules.marks(exchange)
             entry.wording = wording(exchange.response, SHORTEST)
         if has_failed(exchange):
             entry.kinds |= Kind.ERROR
+        if self._book is not None:
+            entry.kinds |= self._book.rules.marks(exchange)
         entry.session = entry.session or max(0, session_of(exchange))
         if (model := exchange.model or exchange.model_asked) and (exchange.model or not entry.model):
             entry.model, entry.family = digest(model), self._families(model)

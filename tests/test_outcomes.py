@@ -163,6 +163,22 @@ def test_a_score_in_the_exchange_s_own_message_and_one_that_comes_before_it(make
     assert by_kind(pipeline, "offmap_outcome_exchanges")["judge"] == 2
 
 
+@pytest.mark.parametrize("swap", [False, True])
+def test_halves_end_as_the_whole_would(make: Make, swap: bool) -> None:
+    """The mark stands on the request, the answer and its model in the response."""
+    pipelines = [make(canary_tag="metadata.canary"), make(canary_tag="metadata.canary")]
+    for i in range(40):
+        whole = exchange(i, LOOP if i % 3 == 0 else None) | {"metadata": {"canary": i % 5 == 0}}
+        response = {"id": whole["id"], "time": whole["time"], "response": whole["response"]}
+        halves = [{key: value for key, value in whole.items() if key != "response"}, response]
+        feed(pipelines[0], [whole])
+        feed(pipelines[1], halves[::-1] if swap else halves)
+    for values in (pipelines[0].evaluate(), pipelines[1].evaluate()):
+        assert sum(n for (_, kind), n in values["offmap_outcome_exchanges"].items() if kind == "any") == 32
+    for name in ("offmap_outcomes", "offmap_outcome_exchanges"):
+        assert pipelines[0].evaluate()[name] == pipelines[1].evaluate()[name]
+
+
 def test_one_of_a_session_and_one_of_equal_prompts_counts(make: Make) -> None:
     pipeline = make()
     same = [exchange(i, LOOP, asked=ASKED[0]) for i in range(40)]
