@@ -10,10 +10,10 @@ UV := $(VENV)/uv/bin/uv
 LOCKS := requirements/uv.txt requirements/runtime.txt requirements/dev.txt requirements/torch.txt
 # Two commands started at once must not install into one folder; where there is no flock (macOS), do not do that.
 ALONE := $(if $(shell command -v flock),flock Makefile)
-TARGETS_OF_THEIR_OWN := kubernetes
+TARGETS_OF_THEIR_OWN := kubernetes or image
 REAL_PARTS := kafka or prometheus or model or slow or $(TARGETS_OF_THEIR_OWN)
 
-.PHONY: help install lint test test-kubernetes test-fast fuzz demo demo-kafka docs bench bench-peers lock clean
+.PHONY: help install lint test test-kubernetes test-image test-fast fuzz demo demo-kafka docs bench bench-peers lock clean
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
@@ -45,6 +45,9 @@ test: install ## every test but those of the two targets below; the real Kafka, 
 test-kubernetes: install ## the chart, by Helm and a real API server (needs Go and etcd; builds them, ten minutes once)
 	$(BIN)/python -m tests.kubernetes_tools
 	$(BIN)/python -m pytest -m kubernetes $(ARGS)
+
+test-image: install ## the image, built and run for real (needs root, buildah, debootstrap, umoci, runc; a JDK and Maven)
+	$(BIN)/python -m pytest -m image -s $(ARGS)
 
 test-fast: install ## the tests that need nothing beside Python and take no time
 	$(BIN)/python -m pytest -m 'not ($(REAL_PARTS))' $(ARGS)
@@ -86,6 +89,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 lock: install ## resolve the lock files anew (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) - -o requirements/uv.txt <<< uv==$(UV_VERSION)
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) - -c requirements/runtime.txt -o requirements/build.txt <<< hatchling
 	$(COMPILE) pyproject.toml --extra fit requirements/dev.in -c requirements/torch.txt -c requirements/runtime.txt $(foreach p,$(UNLOCKED),--no-emit-package $(p)) -o requirements/dev.txt
 	for peer in requirements/peers/*.in; do $(UV) pip compile --quiet --python-version 3.11 --no-emit-index-url --no-annotate --no-header $(UPGRADE) \
 		$$peer -c requirements/torch.txt -o $${peer%.in}.txt || exit 1; done

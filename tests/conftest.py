@@ -105,3 +105,20 @@ def broker() -> Iterator[Any]:
 
     with running_broker(secure=True) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def kubernetes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real API server, shared by all tests: each takes a namespace of its own."""
+    from tests.kubernetes_server import running_kubernetes
+
+    with running_kubernetes(tmp_path_factory.mktemp("kubernetes")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def model_server(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chart of a model server with the sidecar."""
+    from tests.kubernetes_render import example
+
+    return example(tmp_path_factory.mktemp("example"))

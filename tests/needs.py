@@ -13,7 +13,8 @@ def in_ci() -> bool:
     return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
-def _missing(what: str, remedy: str) -> NoReturn:
+def missing(what: str, remedy: str) -> NoReturn:
+    """Skip, loudly; in CI fail."""
     message = f"needs {what}: {remedy}"
     if in_ci():
         pytest.fail(message, pytrace=False)
@@ -22,7 +23,7 @@ def _missing(what: str, remedy: str) -> NoReturn:
 
 def require_program(name: str, remedy: str) -> str:
     """Return the path of a program on PATH, or skip (fail in CI)."""
-    return shutil.which(name) or _missing(f"the program `{name}`", remedy)
+    return shutil.which(name) or missing(f"the program `{name}`", remedy)
 
 
 def require_java() -> None:
@@ -45,7 +46,7 @@ def require_alertmanager() -> None:
 def require_module(name: str, remedy: str) -> None:
     """A Python package outside the runtime lock, named by its import name."""
     if importlib.util.find_spec(name) is None:
-        _missing(f"the package `{name}`", remedy)
+        missing(f"the package `{name}`", remedy)
 
 
 def require_model() -> None:

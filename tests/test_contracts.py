@@ -162,7 +162,7 @@ def test_lock_files_hold_no_address():
     assert not {name: addresses.findall(lock(name)) for name in locks if addresses.search(lock(name))}
 
 
-@pytest.mark.parametrize("name", ["runtime.txt", "dev.txt", "uv.txt"])
+@pytest.mark.parametrize("name", ["runtime.txt", "dev.txt", "uv.txt", "build.txt"])
 def test_every_locked_package_is_pinned_by_hash(name):
     pins = re.findall(r"^[a-z0-9]\S*.*", lock(name), re.MULTILINE)
     hashed = re.findall(r"^[a-z0-9]\S*==.*\\\n    --hash=sha256:", lock(name), re.MULTILINE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import yaml
 
 from config import load_settings
 from tests import chart
+from tests.kubernetes_render import kustomized, of_kind, rendered, with_secrets
 from tests.kubernetes_schemas import kubeconform, write_schemas
 from tests.kubernetes_tools import run_tool
 
@@ -22,31 +22,10 @@ PASSWORD = {"OFFMAP_KAFKA__SASL_USERNAME": "user", "OFFMAP_KAFKA__SASL_PASSWORD"
 ADDRESS = {"OFFMAP_PROFILE__URL": "https://profiles.example/shop.offmap"}
 
 
-def rendered(folder: Path, *arguments: object) -> list[dict[str, Any]]:
-    done = run_tool("helm", "template", "shop", folder, *arguments)
-    assert done.returncode == 0, done.stderr
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
-
-
-def of_kind(documents: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    return [document for document in documents if document["kind"] == kind]
-
-
 @pytest.fixture(scope="session")
 def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("schemas")
     write_schemas(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def model_server(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example chart, with ours taken into it."""
-    copy = tmp_path_factory.mktemp("example") / "helm"
-    shutil.copytree(chart.HELM, copy)
-    folder = copy / "examples" / "model-server"
-    done = run_tool("helm", "dependency", "update", folder)
-    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -126,19 +105,6 @@ def pod_of(documents: list[dict[str, Any]], kind: str, name: str) -> dict[str, A
     (found,) = [document for document in of_kind(documents, kind) if document["metadata"]["name"] == name]
     spec: dict[str, Any] = found["spec"]["template"]["spec"]
     return spec
-
-
-def kustomized() -> list[dict[str, Any]]:
-    done = run_tool("kubectl", "kustomize", chart.HELM / "examples" / "kustomize")
-    assert done.returncode == 0, done.stderr
-    return list(yaml.safe_load_all(done.stdout))
-
-
-SECRETS = ["kafka.credentials.secretName=offmap-kafka", "kafka.tls.secretName=offmap-kafka-tls"]
-
-
-def with_secrets(folder: Path) -> list[dict[str, Any]]:
-    return rendered(folder, *(part for value in SECRETS for part in ("--set", f"offmap.{value}")))
 
 
 def holds_back(pod: dict[str, Any]) -> list[str]:
