@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent.outcome_rules import OutcomeRules
     from agent.tally import State
 
-WRITTEN = Kind.FEEDBACK | Kind.RATED | Kind.JUDGE | Kind.JUDGED | Kind.ANY | Kind.COUNTED | Kind.PLANTED
+WRITTEN = Kind.FEEDBACK | Kind.RATED | Kind.JUDGE | Kind.JUDGED | Kind.ANY | Kind.COUNTED
 WRITTEN |= Kind.GOLD_GOOD | Kind.GOLD_BAD
 """Bits that only the book writes; of all others, an entry may know some that are newer than a report."""
 
