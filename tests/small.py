@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import random
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from agent.pipeline import SIDES
 from agent.profile import Profile, write_profile
@@ -48,3 +51,13 @@ def small_profile() -> Path:
 def small_settings(**sections: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Settings with the small profile."""
     return {"profile": {"path": str(small_profile())}, "embedding": {"threads": 1}, **sections}
+
+
+@pytest.fixture(scope="module")
+def quick_mix() -> Iterator[None]:
+    """Record baselines in a second: the mix is seen less finely, its thresholds are simulated for 500 texts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agent.baseline.RUN_LENGTH", 500.0)
+        for name, value in (("FREQUENCIES", 96), ("DIRECTIONS", 32), ("STREAMS", 60)):
+            patch.setattr(f"detectors.mmd_fit.{name}", value)
+        yield

@@ -19,7 +19,9 @@ from agent.tally import Tally
 from agent.watch import SideScores
 from agent.wiring import run_replay
 from config import load_settings
-from tests.small import ODD, sentences, small_profile, small_settings
+from tests.small import ODD, quick_mix, sentences, small_profile, small_settings  # noqa: F401  a fixture
+
+pytestmark = pytest.mark.usefixtures("quick_mix")
 
 START = 1_750_000_000.0
 DAY = 86_400.0
@@ -45,7 +47,7 @@ def settings(profile: Path | None = None) -> Any:
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recorded(tmp_path_factory: pytest.TempPathFactory, quick_mix: None) -> Path:  # noqa: F811
     folder = tmp_path_factory.mktemp("baseline")
     log = traffic(folder / "accepted.jsonl", 1_800, {"calm": 0.0, "wild": 0.4, "new": 0.1}, 50)
     record_baseline(settings(), [log], folder / "new.offmap", 3_600)

@@ -18,7 +18,7 @@ from agent.payloads import DecodeOptions, FieldMap
 from agent.profile import read_profile
 from tests.fitting import letters_model  # noqa: F401  a fixture
 from tests.payload_cases import CASES
-from tests.small import ODD, sentences
+from tests.small import ODD, quick_mix, sentences  # noqa: F401  a fixture
 
 START = 1_750_000_000.0
 
@@ -81,7 +81,7 @@ def test_logs_without_any_prompt_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def fitted(tmp_path: Path, letters_model: None) -> Path:  # noqa: F811
+def fitted(tmp_path: Path, letters_model: None, quick_mix: None) -> Path:  # noqa: F811
     """A profile of five days of production, in sessions of three that repeat themselves."""
     messages = []
     for i, text in enumerate(sentences(500, 1)):

@@ -16,7 +16,8 @@ BY_DAY = np.repeat([1.6, 0.4], 6) / 12
 @pytest.fixture(scope="module", autouse=True)
 def small_fits():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("detectors.mmd_fit.FREQUENCIES", 96)
+        for name, value in (("FREQUENCIES", 96), ("DIRECTIONS", 32), ("STREAMS", 60)):
+            patch.setattr(f"detectors.mmd_fit.{name}", value)
         yield
 
 
