@@ -63,13 +63,11 @@ def rows() -> Iterable[Row]:
     """Ten per cent of answers replaced; rare ones gone; another mix of prompts; a model with one answer."""
     data = prepared()
     usual = data.reference.usual[0]
-    scores, alarms = (
-        np.array(each) for each in zip(*(watched(sample(data, rng)) for rng in seeds(NULLS)), strict=True)
-    )
+    quiet = [watched(sample(data, rng)) for rng in seeds(NULLS)]
+    scores, alarms = (np.array(each) for each in zip(*quiet, strict=True))
     beside = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(METRICS, scores.std(axis=0), strict=True))
-    yield Row(
-        f"windows of {usual.n} like training: share with an alarm", alarms, at_most=0.01, reference=f"sd {beside}"
-    )
+    alarmed = float(alarms.any(axis=1).mean())
+    yield Row(f"windows of {usual.n} like training: with an alarm", alarmed, at_most=0.01, reference=f"sd {beside}")
     for name, (replace, metric, least) in REPLACED.items():
         found = np.array([z_scores(replaced(data, rng, replace)) for rng in seeds(REPEATS)]).mean(axis=0)
         others = ", ".join(f"{each} {z:.1f}" for each, z in zip(METRICS, found, strict=True))

@@ -128,14 +128,12 @@ def test_how_exchanges_end_in_rare_cells_and_in_synthetic_ones(profile: Profile)
     good = {cells: 1 - found["offmap_cell_failures"][cells,] / n[cells,] for cells in ("rare", "common")}
     assert found["offmap_survival"][()] == pytest.approx(np.log(good["rare"] / good["common"]))
     assert found["offmap_survival_lower"][()] < found["offmap_survival"][()] < 0 < found["offmap_survival_upper"][()]
-    made = dict.fromkeys(("0.3", "0.7", "1"), 0.0)
-    for (synthetic, _), count in found["offmap_provenance_exchanges"].items():
-        made[synthetic] += count
-    assert made["1"] > 200
-    assert made["0.3"] > 200
-    failed = {synthetic for synthetic, _ in found["offmap_provenance_failures"]}
-    assert "0.3" in failed
-    assert "1" not in failed
+    made, failed = (dict.fromkeys(("0.3", "0.7", "1"), 0.0) for _ in range(2))
+    for name, counts in (("offmap_provenance_exchanges", made), ("offmap_provenance_failures", failed)):
+        for (synthetic, _), count in found[name].items():
+            counts[synthetic] += count
+    assert sum(made.values()) > n["rare",] + n["common",]  # those off the map too
+    assert failed["1"] / made["1"] < 0.5 * failed["0.3"] / made["0.3"]
 
 
 def test_batches_do_not_matter(profile: Profile) -> None:
