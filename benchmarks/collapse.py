@@ -227,7 +227,7 @@ def new_words(rng: np.random.Generator, n: int) -> npt.NDArray[np.uint64]:
 REPLACED: dict[str, tuple[Replace, str, float | None]] = {
     "one constant answer": (canned(1), "recycled", 25),
     "one of 5 greedy answers": (canned(5), "recycled", 25),
-    "bland, half way to the cell's mean": (bland, "diversity", 5),
+    "bland, half way to the cell's mean": (bland, "likeness", 5),
     "soft echo, 70 % of training": (soft_echo, "echo", 6),
     "training answers to the word": (verbatim, "echo", None),
 }

@@ -16,7 +16,7 @@ from detectors.echo import DECILES, EchoRows
 from detectors.folds import split
 from detectors.kmeans import spherical_kmeans
 from detectors.near import Whole, unlike
-from detectors.pair_measures import Pairs
+from detectors.pair_measures import Pairs, thinned
 from detectors.pair_reference import SIGNS, VERBATIM, Flags, Floats, PairReference
 from detectors.recycled import Recycled
 
@@ -83,7 +83,7 @@ def fit_pairs(
     parts = fit_parts(*units, ~fresh, rng)
     echo, signs = _signs(pairs, parts, fresh, hashes)
     expected, counts = _expected(cell[fresh], signs[fresh], n_cells)
-    alike = np.stack([_alike(units[1], cell, n_cells), _alike(units[0], cell, n_cells)])
+    alike = np.stack([_alike(thinned(side), cell, n_cells) for side in (responses, prompts)])
     found = PairReference(
         prompt_cells, parts.prompts, parts.response_cells, parts.rare, echo, expected, counts,
         np.ones(len(SIGNS)), alike, np.zeros(2), len(cell), (),
@@ -129,12 +129,12 @@ def _expected(cell: npt.NDArray[np.intp], signs: Flags, n_cells: int) -> tuple[F
     return (hits + PSEUDO_PAIRS * overall) / counts[:, None], counts
 
 
-def _alike(responses: npt.NDArray[np.float32], cell: npt.NDArray[np.intp], n_cells: int) -> Floats:
+def _alike(rows: npt.NDArray[np.float32], cell: npt.NDArray[np.intp], n_cells: int) -> Floats:
     """Mean squared cosine of the rows of two cells (K, K), shrunk towards that of any two rows."""
-    dim = responses.shape[1]
+    dim = rows.shape[1]
     moments = np.zeros((n_cells, dim * dim), dtype=np.float32)
     for k in range(n_cells):
-        mine = responses[cell == k]
+        mine = rows[cell == k]
         moments[k] = (mine.T @ mine).ravel()
     counts = np.bincount(cell, minlength=n_cells).astype(np.float64)
     sums = (moments @ moments.T).astype(np.float64) - np.diag(counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,10 @@ import numpy.typing as npt
 from detectors.near import Whole
 
 DECILES = 10
+
+
+FIELDS = ("rows", "starts", "edges", "limits", "hashes")
+"""Of `EchoRows`, in order."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +39,11 @@ class EchoRows:
     edges: npt.NDArray[np.float32]
     limits: npt.NDArray[np.float32]
     hashes: npt.NDArray[np.uint64]
+    _whole: Whole = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find the rows' lengths once."""
+        object.__setattr__(self, "_whole", Whole.from_rows(self.rows))
 
     def nearest(
         self, responses: Whole, cells: npt.NDArray[np.intp], *, others: bool = False
@@ -52,7 +61,7 @@ class EchoRows:
             members = order[first:last]
             start, end = self.starts[cells[members[0]]], self.starts[cells[members[0]] + 1]
             if end - start > others:
-                cosines = responses.take(members).cosines(Whole.from_rows(self.rows[start:end]))
+                cosines = responses.take(members).cosines(self._whole.take(slice(start, end)))
                 found[members] = np.partition(cosines, -2, axis=1)[:, -2] if others else cosines.max(axis=1)
         return found
 

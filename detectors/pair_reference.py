@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from detectors.echo import DECILES, EchoRows
+from detectors.echo import DECILES, FIELDS, EchoRows
 from detectors.near import Whole
 
 Floats = npt.NDArray[np.float64]
@@ -120,7 +120,7 @@ class PairReference:
         return {
             **{name: getattr(self, name).rows for name in _WHOLE},
             **{name: getattr(self, name).astype(np.float32) for name in _NUMBERS},
-            **{f"echo_{name}": getattr(self.echo, name) for name in EchoRows.__slots__},
+            **{f"echo_{name}": getattr(self.echo, name) for name in FIELDS},
             "rare": self.rare.astype(np.int8),
             "n_pairs": np.asarray(self.n_pairs),
             "usual_n": np.array([usual.n for usual in self.usual]),
@@ -146,7 +146,7 @@ class PairReference:
         return cls(
             **parts,
             rare=arrays["rare"] > 0,
-            echo=EchoRows(**{name: arrays[f"echo_{name}"] for name in EchoRows.__slots__}),
+            echo=EchoRows(**{name: arrays[f"echo_{name}"] for name in FIELDS}),
             n_pairs=int(arrays["n_pairs"]),
             usual=tuple(map(Usual, arrays["usual_n"].tolist(), arrays["usual_mean"], arrays["usual_sd"])),
         )
@@ -154,7 +154,7 @@ class PairReference:
 
 _WHOLE = ("prompt_cells", "prompts", "response_cells")
 _NUMBERS = ("expected", "counts", "dispersion", "alike", "yielding")
-_ECHO = tuple(f"echo_{name}" for name in EchoRows.__slots__)
+_ECHO = tuple(f"echo_{name}" for name in FIELDS)
 _USUAL = ("usual_n", "usual_mean", "usual_sd")
 _ARRAYS = (*_WHOLE, *_NUMBERS, *_ECHO, "rare", "n_pairs", *_USUAL)
 
