@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config import ConfigError, KafkaSettings, Settings, load_settings, reference_markdown
+from config import ConfigError, KafkaSettings, Settings, load_server_settings, load_settings, reference_markdown
 from config.durations import format_duration, parse_duration
 from config.problems import section_model
 
@@ -273,6 +273,23 @@ def test_durations_survive_a_round_trip(seconds: float) -> None:
 def test_windows_that_do_not_work(windows: dict[str, object], path: str, tmp_path: Path) -> None:
     (problem,) = problems({**MINIMAL, "windows": windows}, tmp_path)
     assert problem.startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [
+        ("server: {port: 9000}\nkafka: {topic: t}", 9000),
+        ("server: {port: high}", 9469),
+        ("server: nine", 9469),
+        ("server:", 9469),
+        ("server: [", 9469),
+    ],
+)
+def test_where_to_listen_is_known_whatever_else_is_wrong(text: str, port: int, tmp_path: Path) -> None:
+    path = tmp_path / "offmap.yaml"
+    path.write_text(text)
+    assert load_server_settings(path).port == port
+    assert load_server_settings(tmp_path / "nowhere.yaml").port == 9469
 
 
 def test_importing_the_package_costs_no_numpy_and_no_pydantic_settings() -> None:

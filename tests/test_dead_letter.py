@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from agent import reading
+from agent.board import Board
 from agent.payloads import REASONS
 from agent.records import Record
 from agent.sources import dead_letter
@@ -98,6 +100,17 @@ def test_a_failure_is_counted_and_its_words_are_not_logged(
     assert shown == {("sent",): 0.0, ("failed",): 3.0}
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "card" not in caplog.text
+
+
+def test_counts_go_on_over_another_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    shows: list[Any] = []
+    monkeypatch.setattr(reading, "DeadLetters", lambda _options, _topic, show: shows.append(show))
+    kafka = {"bootstrap_servers": ["127.0.0.1:9"], "topics": ["t"], "dead_letter_topic": "dead"}
+    settings, board = load_settings(None, small_settings(kafka=kafka)), Board()
+    for counts in ({("sent",): 3.0, ("failed",): 0.0}, {("sent",): 2.0, ("failed",): 1.0}):
+        reading.dead_letters(settings, board)
+        shows[-1](counts)
+    assert board.live()["offmap_dead_letters"] == {("sent",): 5.0, ("failed",): 1.0}
 
 
 @pytest.mark.parametrize("read", [{"topics": ["a", "dead"]}, {"topic_pattern": "dea."}], ids=str)
