@@ -9,7 +9,7 @@ from agent.intake import Clocks
 from agent.profile import read_profile, write_profile
 from agent.sampling import HashSampler
 from agent.supervisor import KnownError
-from agent.wiring import _known_errors
+from agent.worker import known_errors
 from config import load_settings
 from tests.small import small_profile, small_settings
 
@@ -27,7 +27,7 @@ def test_arrays_that_do_not_belong_together(tmp_path, change):
     path = tmp_path / "odd.offmap"
     write_profile(path, dataclasses.replace(profile, references={"prompt": arrays}))
     settings = load_settings(None, small_settings())
-    with pytest.raises(KnownError, match=r"the prompt reference does not fit: .*; fit it anew"), _known_errors():
+    with pytest.raises(KnownError, match=r"the prompt reference does not fit: .*; fit it anew"), known_errors():
         build(settings, read_profile(path))
 
 
