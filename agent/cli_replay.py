@@ -9,6 +9,7 @@ from typing import Any
 from agent.cli_progress import TerminalProgress
 from agent.replay import ReplayError, ReplayOutputs
 from agent.report import print_report
+from agent.report_collapse import print_answers
 from agent.report_drift import print_drift
 from agent.report_outcomes import print_outcomes
 from agent.report_regions import print_regions
@@ -35,6 +36,7 @@ def replay_logs(
     print_drift(result.snapshot)
     print_regions(result.snapshot, result.terms, settings.windows.alpha)
     print_outcomes(result.snapshot, settings.outcomes)
+    print_answers(result.snapshot)
     if "offmap_p_value" not in result.snapshot:
         raise ReplayError(f"nothing could be scored: `offmap sniff {logs[0]}` says what each message is taken for")
 

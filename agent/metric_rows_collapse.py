@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from agent.metric_row import Metric
 
+MEANINGS = {
+    "diversity": "how much they vary",
+    "likeness": "how alike they are",
+    "tail": "rare kinds of answers",
+    "echo": "near a training response",
+    "verbatim": "a training response",
+    "recycled": "given to other prompts too",
+}
+"""The values of the label `metric`, in a few words for a report."""
+
 COLLAPSE = (
     Metric(
         "offmap_compared_answers",

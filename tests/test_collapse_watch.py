@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from agent.assembly import build_pipeline
 from agent.collapse_watch import pair_reference
@@ -19,6 +22,7 @@ from agent.intake import Clocks
 from agent.pipeline import Pipeline
 from agent.profile import Profile, ProfileError, read_profile
 from agent.records import Record
+from agent.report_collapse import print_answers
 from agent.sampling import HashSampler
 from agent.tally import Snapshot
 from config import load_settings
@@ -85,6 +89,12 @@ def test_a_few_answers_for_everything_raise_alarms_that_stay(profile: Profile) -
         assert NOW + 512 < found["offmap_collapse_alarm_timestamp_seconds"][metric,] < NOW + 512 + 513
     assert found["offmap_collapse_alarm"]["echo",] == 0
     assert 250 < found["offmap_answer_signs"]["recycled",] < 360
+    console = Console(record=True, width=120, file=StringIO())
+    print_answers(found, console)
+    table = console.export_text()
+    assert len(re.findall(r"given to other prompts too.* yes", table)) == 1
+    assert "rare training cells:" in table
+    assert "(provenance, not proof of harm)" in table
     again = make(profile)
     again.set_state(pipeline.get_state())
     healthy = feed(again, records(pair_rows(1_100, 5), 1_536))
