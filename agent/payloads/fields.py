@@ -95,6 +95,8 @@ def tagged(exchange: Exchange, document: Mapping[str, Any], paths: Mapping[str, 
     >>> tagged(Exchange(), {"meta": {"tier": "gold"}}, {"meta.tier": ("meta", "tier"), "lost": ("lost",)}).tags
     (('meta.tier', 'gold'),)
     """
+    if not paths:
+        return exchange
     known = dict(exchange.tags or ())
     found = {
         title: _tag(document[title] if title in document else dig(document, path)) for title, path in paths.items()

@@ -24,6 +24,9 @@ _SESSIONS = ("gen_ai.conversation.id", "session.id", "gen_ai.user", "llm.user", 
 _INPUTS = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt")
 _OUTPUTS = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion")
 _ERRORS = ("error.type", "gen_ai.error.type")
+_FINISHES = ("gen_ai.response.finish_reasons", "llm.finish_reason")
+_ID, _USAGE = "gen_ai.response.id", "langfuse.observation.usage_details"
+_DESCRIBING = frozenset({_ID, _USAGE, *_FINISHES, *_ASKED, *_SERVED, *_SESSIONS, *_INPUTS, *_OUTPUTS, *_ERRORS})
 
 
 def is_turn(event: str) -> bool:
@@ -66,17 +69,17 @@ def read(attributes: dict[str, Any], events: Sequence[Event], context: Context) 
 
 
 def _described(outcome: Outcome, attributes: dict[str, Any]) -> Outcome:
-    if isinstance(outcome, Rejected):
+    if isinstance(outcome, Rejected) or _DESCRIBING.isdisjoint(attributes):
         return outcome
-    reasons = unpack(first(attributes, ("gen_ai.response.finish_reasons", "llm.finish_reason")))
-    usage = mapping(unpack(attributes.get("langfuse.observation.usage_details")))
+    reasons = unpack(first(attributes, _FINISHES))
+    usage = mapping(unpack(attributes.get(_USAGE)))
     return outcome._replace(
-        id=name(attributes.get("gen_ai.response.id")) or outcome.id,
+        id=name(attributes.get(_ID)) or outcome.id,
         model=name(first(attributes, _SERVED)) or outcome.model,
         model_asked=name(first(attributes, _ASKED)) or outcome.model_asked,
         finish_reason=name(reasons[0] if isinstance(reasons, list) and reasons else reasons) or outcome.finish_reason,
         error=name(first(attributes, _ERRORS)),
-        session=name(first(attributes, _SESSIONS)),
+        session=name(first(attributes, _SESSIONS)) or outcome.session,
         prompt_tokens=_tokens(attributes, _INPUTS, usage.get("input"), outcome.prompt_tokens),
         completion_tokens=_tokens(attributes, _OUTPUTS, usage.get("output"), outcome.completion_tokens),
     )

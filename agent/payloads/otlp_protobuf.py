@@ -10,14 +10,15 @@ from typing import Any
 from agent.payloads.otlp import BODY, WANTED, Item
 from agent.payloads.reasons import UnreadableError
 from agent.payloads.times import to_seconds
-from agent.payloads.wire import BYTES, FIXED64, VARINT, Reader, sub, text
+from agent.payloads.wire import BYTES, FIXED64, LAST_SHORT, VARINT, Reader, sub, tag, text, varint
 
 _DEEPEST = 32
 _TRACE_BYTES = 16
 _EVERY = (b"",)
 _ERROR = 2
 _KEY, _VALUE, _TEXT = 0x0A, 0x12, 0x0A  # the tags of a key, of its value, and of a text in that
-_SHORT = 0x80  # a length below takes one byte
+_START = tag(7, FIXED64)
+_SPAN_ATTRIBUTES, _EVENTS, _EVENT_ATTRIBUTES, _LOG_ATTRIBUTES = (tag(number, BYTES) for number in (9, 11, 3, 6))
 _STRING, _BOOL, _INT, _DOUBLE, _ARRAY, _KVLIST = 1, 2, 3, 4, 5, 6  # AnyValue's fields
 
 
@@ -37,7 +38,7 @@ def _encoded(keys: tuple[str, ...]) -> tuple[bytes, ...]:
     return tuple(key.encode() for key in keys)
 
 
-Parsed = dict[int, list[tuple[int, Any]]]
+Parsed = dict[int, list[Any]]
 
 
 class _Batch(Reader):
@@ -51,12 +52,7 @@ class _Batch(Reader):
     def items(self) -> list[Item] | None:
         found: list[Item] = []
         for leaf in self._leaves():
-            parsed: Parsed = {}
-            for number, kind, value in self.fields(leaf):
-                if number in parsed:
-                    parsed[number].append((kind, value))
-                else:
-                    parsed[number] = [(kind, value)]
+            parsed = self.collect(leaf)
             item = self._span(parsed) or self._log(parsed)
             if item is None:
                 return None
@@ -71,7 +67,7 @@ class _Batch(Reader):
     def _span(self, parsed: Parsed) -> Item | None:
         """Read a Span: 1 trace, 2 span, 7 start, 8 end, 9 attributes, 11 events, 15 status."""
         trace = _one(parsed, 1, BYTES)
-        if trace is None or len(trace) != _TRACE_BYTES or 7 not in parsed:
+        if trace is None or len(trace) != _TRACE_BYTES or _START not in parsed:
             return None
         status = _one(parsed, 15, BYTES) or b""
         return Item(
@@ -79,16 +75,16 @@ class _Batch(Reader):
             span_id=(_one(parsed, 2, BYTES) or b"").hex(),
             start=_time(parsed, 7),
             end=_time(parsed, 8),
-            attributes=self._pairs((value for _, value in parsed.get(9, ())), self._keys),
-            events=[self._event(sub(value)) for _, value in parsed.get(11, ())],
-            failed=any(number == 3 and value == _ERROR for number, _, value in self.fields(status)),
+            attributes=self._pairs(parsed.get(_SPAN_ATTRIBUTES, ()), self._keys),
+            events=[self._event(value) for value in parsed.get(_EVENTS, ())],
+            failed=bool(status) and _one(self.collect(status), 3, VARINT) == _ERROR,
         )
 
     def _log(self, parsed: Parsed) -> Item | None:
         """Read a LogRecord: 1 time, 5 body, 6 attributes, 9 trace, 10 span, 11 observed time, 12 the event's name."""
         if _one(parsed, 1, FIXED64) is None and _one(parsed, 11, FIXED64) is None:
             return None
-        attributes = self._pairs((value for _, value in parsed.get(6, ())), self._keys)
+        attributes = self._pairs(parsed.get(_LOG_ATTRIBUTES, ()), self._keys)
         body = self._any(_one(parsed, 5, BYTES) or b"", 0)
         title = text(_one(parsed, 12, BYTES) or b"") or str(attributes.get("event.name") or "")
         return Item(
@@ -103,13 +99,8 @@ class _Batch(Reader):
 
     def _event(self, data: bytes) -> tuple[str, dict[str, Any]]:
         """Read a span's event: 2 name, 3 attributes."""
-        title, attributes = "", []
-        for number, kind, value in self.fields(data):
-            if number == 2 and kind == BYTES:
-                title = text(value)
-            elif number == 3 and kind == BYTES:
-                attributes.append(value)
-        return title, self._pairs(attributes, self._keys)
+        parsed = self.collect(data)
+        return text(_one(parsed, 2, BYTES) or b""), self._pairs(parsed.get(_EVENT_ATTRIBUTES, ()), self._keys)
 
     def _pairs(self, entries: Iterable[Any], keys: tuple[bytes, ...], depth: int = 0) -> dict[str, Any]:
         """Read KeyValues: 1 key, 2 value; the values of keys that nobody wants stay unread."""
@@ -117,15 +108,21 @@ class _Batch(Reader):
         for entry in entries:
             try:
                 end = entry[1] + 2
-                value = end + 2
-                # by far the most come in order and are short; what follows would do for all, only slower
-                if entry[0] == _KEY and entry[end] == _VALUE and entry[end + 1] + value == len(entry) < _SHORT:
-                    if entry.startswith(keys, 2):
-                        found[entry[2:end].decode()] = self._any(entry[value:], depth)
+                size, start = entry[end + 1], end + 2
+                if size > LAST_SHORT:
+                    size, start = varint(entry, end + 1)
+                # by far the most come in this order; what follows would do for all, only slower
+                if entry[0] == _KEY and entry[end] == _VALUE and end - 2 <= LAST_SHORT and start + size == len(entry):
+                    if not entry.startswith(keys, 2):
+                        continue
+                    if size > 1 and entry[start] == _TEXT and entry[start + 1] + 2 == size <= LAST_SHORT:
+                        found[entry[2:end].decode()] = entry[start + 2 :].decode()
+                    else:
+                        found[entry[2:end].decode()] = self._any(entry[start:], depth)
                     continue
-            except (IndexError, TypeError):
+            except IndexError:
                 pass
-            title, content = self._key_value(sub(entry))
+            title, content = self._key_value(entry)
             if title.startswith(keys):
                 found[title.decode()] = self._any(content, depth)
         return found
@@ -143,8 +140,16 @@ class _Batch(Reader):
         """Read an AnyValue: one field of `_plain`'s, a text, or others inside."""
         if depth > _DEEPEST:
             raise UnreadableError("too_deep")
-        if 2 <= len(data) <= _SHORT and data[1] + 2 == len(data) and data[0] & 7 == BYTES:  # by far the most
-            return data[2:].decode() if data[0] == _TEXT else self._inside(data[0] >> 3, BYTES, data[2:], depth)
+        try:
+            size, start = data[1], 2
+            if size > LAST_SHORT:
+                size, start = varint(data, 1)
+            if data[0] & 7 == BYTES and start + size == len(data):  # by far the most
+                if data[0] == _TEXT:
+                    return data[start:].decode()
+                return self._inside(data[0] >> 3, BYTES, data[start:], depth)
+        except IndexError:
+            pass
         for number, kind, value in self.fields(data):
             return self._inside(number, kind, value, depth)
         return None
@@ -167,9 +172,9 @@ def _plain(number: int, kind: int, value: bytes | int) -> Any:
 
 
 def _one(parsed: Parsed, number: int, kind: int) -> Any:
-    """Return the last value of a field, as protobuf has it; None where it is absent or of another type."""
-    entries = parsed.get(number)
-    return entries[-1][1] if entries and entries[-1][0] == kind else None
+    """Return the last value of a field, as protobuf has it; None where it is absent."""
+    values = parsed.get(number << 3 | kind)
+    return values[-1] if values else None
 
 
 def _time(parsed: Parsed, number: int) -> float | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from agent.payloads.reasons import UnreadableError
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 MOST_FIELDS = 100_000
 """Fields of one message that are read: a full megabyte of spans has about half of that."""
-_LAST_SHORT = 0x7F  # the greatest varint of one byte: nearly all tags and most lengths
+LAST_SHORT = 0x7F
+"""The greatest varint of one byte: nearly all tags and most lengths."""
 _LONGEST_VARINT = 10
+_FIRST_TAG = 8  # of field 1
 _FIXED = {FIXED64: 8, FIXED32: 4}
 
 
@@ -47,22 +50,67 @@ class Reader:
             self._left -= 1
             if self._left < 0:
                 raise UnreadableError("oversized")
-            tag, at = data[at], at + 1
-            if tag > _LAST_SHORT:
-                tag, at = _varint(data, at - 1)
-            number, kind = tag >> 3, tag & 7
+            key, at = data[at], at + 1
+            if key > LAST_SHORT:
+                key, at = _varint(data, at - 1)
+            number, kind = key >> 3, key & 7
             if kind == VARINT:
-                value, at = (data[at], at + 1) if at < end and data[at] <= _LAST_SHORT else _varint(data, at)
+                value, at = (data[at], at + 1) if at < end and data[at] <= LAST_SHORT else _varint(data, at)
                 yield number, kind, value
                 continue
             if kind == BYTES:
-                size, at = (data[at], at + 1) if at < end and data[at] <= _LAST_SHORT else _varint(data, at)
+                size, at = (data[at], at + 1) if at < end and data[at] <= LAST_SHORT else _varint(data, at)
             else:
                 size = _FIXED.get(kind, end + 1)
             if not number or size > end - at:
                 raise UnreadableError("bad_protobuf")
             yield number, kind, data[at : at + size]
             at += size
+
+    def collect(self, data: bytes) -> dict[int, list[Any]]:
+        r"""Return the values of all fields by `tag`: what `fields` does, faster where many of them are wanted.
+
+        Raises
+        ------
+        UnreadableError
+            As `fields` does.
+
+        Examples
+        --------
+        >>> found = Reader().collect(b"\x08\x96\x01\x12\x02Hi\x12\x00")
+        >>> found[tag(1, VARINT)], found[tag(2, BYTES)]
+        ([150], [b'Hi', b''])
+        """
+        found: dict[int, list[Any]] = {}
+        at, end, left = 0, len(data), self._left
+        try:
+            while at < end:
+                key, at, left = data[at], at + 1, left - 1
+                if key > LAST_SHORT:
+                    key, at = varint(data, at - 1)
+                kind = key & 7
+                if kind in (BYTES, VARINT):
+                    size, at = data[at], at + 1
+                    if size > LAST_SHORT:
+                        size, at = varint(data, at - 1)
+                else:
+                    size = _FIXED[kind]
+                value: Any = size
+                if kind != VARINT:
+                    value = data[at : at + size]
+                    at += size
+                if left < 0 or key < _FIRST_TAG:
+                    raise UnreadableError("oversized" if left < 0 else "bad_protobuf")
+                if key in found:
+                    found[key].append(value)
+                else:
+                    found[key] = [value]
+        except (IndexError, KeyError):
+            raise UnreadableError("bad_protobuf") from None
+        if at > end:
+            raise UnreadableError("bad_protobuf")
+        self._left = left
+        return found
 
     def take(self, count: int) -> None:
         """Count values that are read otherwise against the limit.
@@ -77,7 +125,7 @@ class Reader:
             raise UnreadableError("oversized")
 
     def messages(self, data: bytes, number: int) -> list[bytes]:
-        r"""Return the contents of one field of up to 15 that holds messages; the others are skipped.
+        r"""Return the contents of one field that holds messages; the others are skipped.
 
         Raises
         ------
@@ -89,19 +137,33 @@ class Reader:
         >>> Reader().messages(b"\x08\x01\x12\x02Hi\x12\x00", 2)
         [b'Hi', b'']
         """
-        found, tag, at, end = [], number << 3 | BYTES, 0, len(data)
-        for _ in range(self._left):
-            if at + 1 >= end or data[at] != tag or data[at + 1] > _LAST_SHORT:
-                break  # all before are alike and short: by far the most
-            start, at = at + 2, at + 2 + data[at + 1]
-            if at > end:
-                raise UnreadableError("bad_protobuf")
-            found.append(data[start:at])
-        self._left -= len(found)
-        if at == end:
-            return found
-        rest = self.fields(data[at:] if at else data)
-        return found + [sub(value) for each, kind, value in rest if each == number and kind == BYTES]
+        found, key, at, end = [], tag(number, BYTES), 0, len(data)
+        try:
+            for _ in range(self._left + 1):
+                if at >= end or data[at] != key:  # in most messages all are alike
+                    break
+                size, start = data[at + 1], at + 2
+                if size > LAST_SHORT:
+                    size, start = varint(data, at + 1)
+                at = start + size
+                found.append(data[start:at])
+        except IndexError:
+            at = end + 1
+        if at > end:
+            raise UnreadableError("bad_protobuf")
+        self.take(len(found))
+        return found if at == end else found + self.collect(data[at:]).get(key, [])
+
+
+def tag(number: int, kind: int) -> int:
+    """Return what stands before a field: its number and its wire type.
+
+    Examples
+    --------
+    >>> tag(1, BYTES)
+    10
+    """
+    return number << 3 | kind
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
@@ -121,7 +183,7 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
     for place in range(at, at + _LONGEST_VARINT):
         byte = data[place]
         value |= (byte & 0x7F) << shift
-        if byte <= _LAST_SHORT:
+        if byte <= LAST_SHORT:
             return value, place + 1
         shift += 7
     raise IndexError
