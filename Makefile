@@ -54,8 +54,8 @@ test-fast: install ## the tests that need nothing beside Python and take no time
 
 # what is found is kept in .cache/fuzz: the next run starts with it
 FUZZ_SECONDS ?= 600
-fuzz: install ## coverage-guided fuzzing of what reads messages, FUZZ_SECONDS (600) for each of four targets
-	for target in json sse protobuf compression; do \
+fuzz: install ## coverage-guided fuzzing of what reads messages, FUZZ_SECONDS (600) for each of five targets
+	for target in json sse protobuf compression registered; do \
 		$(BIN)/python -m tests.fuzz.run $$target --seconds $(FUZZ_SECONDS) || exit 1; done
 
 demo: install ## see it run: fit a profile, watch files of traffic, serve /metrics

@@ -70,11 +70,6 @@ class Reader:
     def collect(self, data: bytes) -> dict[int, list[Any]]:
         r"""Return the values of all fields by `tag`: what `fields` does, faster where many of them are wanted.
 
-        Raises
-        ------
-        UnreadableError
-            As `fields` does.
-
         Examples
         --------
         >>> found = Reader().collect(b"\x08\x96\x01\x12\x02Hi\x12\x00")
@@ -113,24 +108,13 @@ class Reader:
         return found
 
     def take(self, count: int) -> None:
-        """Count values that are read otherwise against the limit.
-
-        Raises
-        ------
-        UnreadableError
-            With reason "oversized".
-        """
+        """Count values that are read otherwise against the limit; above it they are refused as "oversized"."""
         self._left -= count
         if self._left < 0:
             raise UnreadableError("oversized")
 
     def messages(self, data: bytes, number: int) -> list[bytes]:
-        r"""Return the contents of one field that holds messages; the others are skipped.
-
-        Raises
-        ------
-        UnreadableError
-            As `fields` does.
+        r"""Return the contents of one field that holds messages; raises as `fields` does.
 
         Examples
         --------
@@ -156,13 +140,7 @@ class Reader:
 
 
 def tag(number: int, kind: int) -> int:
-    """Return what stands before a field: its number and its wire type.
-
-    Examples
-    --------
-    >>> tag(1, BYTES)
-    10
-    """
+    """Return what stands before a field: its number and its wire type."""
     return number << 3 | kind
 
 

@@ -9,7 +9,7 @@ import resource
 import sys
 from pathlib import Path
 
-TARGETS = ("json", "sse", "protobuf", "compression")
+TARGETS = ("json", "sse", "protobuf", "compression", "registered")
 CACHE = Path(__file__).parents[2] / ".cache" / "fuzz"
 MEGABYTES = 1024
 """Of memory that the process may hold; atheris itself takes about a tenth of it."""
