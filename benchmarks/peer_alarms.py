@@ -51,11 +51,12 @@ def rows() -> Iterable[Row]:
     for what, drawn in drifts.items():
         cut = drawn.shape[1] - BEFORE
         tell = run_length if what == QUIET else delay
-        beside = ", ".join(f"{name} {_number(tell(np.array(found[what]), cut))}" for name, found in others.items())
+        beside = ", ".join(_beside(name, np.array(found[what]), cut, tell) for name, found in others.items())
         for name, found in mine.items():
             if name != MIX and what in BY_MIX:
                 continue
             said = f"messages between alarms, {TARGET:,} asked" if what == QUIET else f"messages until {what} is told"
+            said = f"{said}, {STREAMS} streams"
             least = TARGET if what == QUIET else None
             yield Row(f"{said}: {name}", tell(np.array(found[what]), cut), at_least=least, reference=beside)
 
@@ -153,5 +154,8 @@ def delay(first: Ints, cut: int) -> float:
     return float(np.where(first > 0, first, cut).mean())
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}"
+def _beside(name: str, first: Ints, cut: int, tell: Callable[[Ints, int], float]) -> str:
+    """Write what a peer reached, and on how many streams where these were fewer."""
+    streams = "" if len(first) == STREAMS else f" ({len(first)} streams)"
+    none = "none in " if tell is run_length and not first.any() else ""
+    return f"{name}{streams} {none}{tell(first, cut):,.0f}"

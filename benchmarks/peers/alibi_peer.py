@@ -25,7 +25,7 @@ def alarms(
         mine = {what: drawn[seed] for what, drawn in streams.items()}
         for what, first in first_alarms(make, values, mine, int(before)).items():
             found[what].extend(first)
-    return {f"window {WINDOW}": found}
+    return {f"window {WINDOW}, {BOOTSTRAPS:,} bootstraps": found}
 
 
 def cost(reference: np.ndarray, values: np.ndarray) -> dict[str, float]:
