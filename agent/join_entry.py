@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -122,6 +123,19 @@ def session_of(exchange: Exchange | None) -> int:
     """
     name = None if exchange is None else exchange.session or exchange.trace_id
     return -1 if name is None else digest(name) >> 1
+
+
+_TRACE = re.compile("[0-9a-fA-F-]{16,64}")
+
+
+def trace_of(exchange: Exchange | None) -> str | None:
+    """Return the id of the trace, where it looks like one: anything else that a producer puts there could be text.
+
+    >>> trace_of(Exchange(trace_id="0af7651916cd43dd8448eb211c80319c")), trace_of(Exchange(trace_id="how do I pay"))
+    ('0af7651916cd43dd8448eb211c80319c', None)
+    """
+    trace = None if exchange is None else exchange.trace_id
+    return trace if trace and _TRACE.fullmatch(trace) else None
 
 
 def carried(exchange: Exchange) -> int:

@@ -20,10 +20,11 @@ from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar as OpenMetricsExemplar
 
 from agent.metric_row import Metric
 from agent.metric_table import METRICS
-from agent.tally import Histogram, Labels, Sample, Snapshot
+from agent.tally import Exemplar, Histogram, Labels, Sample, Snapshot
 
 if TYPE_CHECKING:
     from agent.board import Board
@@ -97,9 +98,20 @@ def _family(metric: Metric) -> _Labelled:
 def _add(metric: Metric, family: _Labelled, labels: Labels, sample: Sample) -> None:
     if isinstance(sample, Histogram) and isinstance(family, HistogramMetricFamily):
         edges = [*(f"{edge:g}" for edge in metric.edges), "+Inf"]
-        buckets = list(zip(edges, accumulate(sample.counts), strict=True))
+        buckets = [
+            _bucket(edge, count, sample.exemplars.get(i))
+            for i, (edge, count) in enumerate(zip(edges, accumulate(sample.counts), strict=True))
+        ]
         family.add_metric(labels, buckets=buckets, sum_value=sample.total)
     elif isinstance(family, InfoMetricFamily):
         family.add_metric((), dict(zip(metric.labels, labels, strict=True)))
     elif isinstance(family, CounterMetricFamily | GaugeMetricFamily) and not isinstance(sample, Histogram):
         family.add_metric(labels, sample)
+
+
+def _bucket(
+    edge: str, count: float, example: Exemplar | None
+) -> tuple[str, float] | tuple[str, float, OpenMetricsExemplar]:
+    if example is None:
+        return edge, count
+    return edge, count, OpenMetricsExemplar({"trace_id": example.trace_id}, example.value, example.time)

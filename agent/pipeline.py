@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.exchange_watch import NOTHING, Watching
-from agent.join_entry import BITS, PROMPT, session_of
+from agent.join_entry import BITS, PROMPT, session_of, trace_of
 from agent.join_known import Known
 from agent.join_state import from_arrays, to_arrays
 from agent.score_rows import ScoreRow, score_rows
@@ -172,8 +172,7 @@ class Pipeline:
         """Score the texts of one side that are due: those of exchanges that are kept, and none for the second time."""
         items = [visit.item for visit in visits if visit.sides & BITS[name] and visit.item.status == "kept"]
         texts = [getattr(item.exchange, name) for item in items]
-        side = self._sides.get(name)
-        if side is None or not texts:
+        if (side := self._sides.get(name)) is None or not texts:
             self._count(name, {"off": len(texts)})
             return None
         start = self.clocks.timer()
@@ -183,6 +182,8 @@ class Pipeline:
         scores = side.tell_bursts(side.score(encoded, texts), sessions)
         times = np.array([np.nan if item.time is None else item.time for item in items])
         side.update(times, scores, self._tally, texts)
+        traces = [trace_of(item.exchange) for item in items]
+        self._tally.illustrate("offmap_p_value", (name,), scores.p_value, times, traces)
         if name == "prompt" and self.slices is not None:
             self.slices.update([item.exchange for item in items], times, scores, self._tally)
         self.count_seconds("embed", embedded - start)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +17,20 @@ Labels = tuple[str, ...]
 State = dict[str, npt.NDArray[Any]]
 
 
+class Exemplar(NamedTuple):
+    """One of the values of a bucket, with the trace that it is of and its event time in seconds since the epoch."""
+
+    trace_id: str
+    value: float
+    time: float
+
+
 class Histogram(NamedTuple):
-    """Counts for each bucket of the metric's edges plus one beyond the last, and the sum of the values."""
+    """Counts for each bucket of the metric's edges plus one beyond the last, the sum of the values, and exemplars."""
 
     counts: tuple[int, ...]
     total: float
+    exemplars: Mapping[int, Exemplar] = MappingProxyType({})
 
 
 Sample = float | Histogram
@@ -43,6 +54,7 @@ class Tally:
     def __init__(self) -> None:
         self._counters: dict[tuple[str, Labels], float] = {}
         self._histograms: dict[tuple[str, Labels], npt.NDArray[np.float64]] = {}
+        self._exemplars: dict[tuple[str, Labels], dict[int, Exemplar]] = {}
 
     def add(self, name: str, labels: Labels, amount: float = 1.0) -> None:
         """Count `amount` more."""
@@ -57,6 +69,26 @@ class Tally:
         # one after the other, so that the bits of the sum don't depend on how the stream was cut into batches
         kept[-1] = np.add.accumulate(np.append(kept[-1:], values))[-1]
 
+    def illustrate(
+        self,
+        name: str,
+        labels: Labels,
+        values: npt.NDArray[np.float64],
+        times: npt.NDArray[np.float64],
+        traces: Sequence[str | None],
+    ) -> None:
+        """Keep, for each bucket of a histogram, the newest of n values that have a trace and an event time.
+
+        They show where to look and are no state: after a restart they begin anew.
+        """
+        newest = self._exemplars.setdefault((name, labels), {})
+        buckets = np.searchsorted(BY_NAME[name].edges, values, side="left").tolist()
+        for bucket, value, time, trace in zip(buckets, values.tolist(), times.tolist(), traces, strict=True):
+            if trace is None or not (isfinite(value) and isfinite(time)):
+                continue
+            if bucket not in newest or time >= newest[bucket].time:  # Prometheus takes them in the order of time only
+                newest[bucket] = Exemplar(trace, value, time)
+
     def samples(self) -> dict[str, dict[Labels, Sample]]:
         """Copy everything counted so far."""
         found: dict[str, dict[Labels, Sample]] = {}
@@ -64,7 +96,8 @@ class Tally:
             found.setdefault(name, {})[labels] = value
         for (name, labels), kept in self._histograms.items():
             counts = tuple(int(count) for count in kept[:-1])
-            found.setdefault(name, {})[labels] = Histogram(counts, float(kept[-1]))
+            exemplars = MappingProxyType(dict(self._exemplars.get((name, labels), {})))
+            found.setdefault(name, {})[labels] = Histogram(counts, float(kept[-1]), exemplars)
         return found
 
     def get_state(self) -> State:

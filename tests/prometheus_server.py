@@ -100,6 +100,7 @@ class PrometheusServer:
             f"--storage.tsdb.path={self._folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--storage.tsdb.retention.time=10y",  # a test may look back further than a fortnight
+            "--enable-feature=exemplar-storage",
             "--log.level=warn",
         ]
         with (self._folder / "log").open("ab") as log:

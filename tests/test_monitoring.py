@@ -24,7 +24,7 @@ from tests.monitoring.asked import filled
 from tests.monitoring.files import FILES, FOLDER
 from tests.needs import require_alertmanager, require_prometheus
 from tests.prometheus_server import PrometheusServer
-from tests.watched import profile, traffic
+from tests.watched import START, STEP, profile, traffic
 
 pytestmark = [pytest.mark.kafka, pytest.mark.prometheus, pytest.mark.slow]
 
@@ -137,6 +137,16 @@ def test_as_much_drifted_traffic_does(world: World) -> None:
     assert said["runbook_url"] == "RUNBOOK.md#offmapnovelty"
     pages = [alert["labels"]["alertname"] for alert in world.told if alert["labels"]["severity"] == "page"]
     assert set(pages) <= {"OffmapNovelty", "OffmapSliceNovelty"}
+
+
+def test_a_point_leads_to_its_trace(world: World) -> None:
+    asked = {"query": 'offmap_p_value_bucket{side="prompt"}', "start": START, "end": START + 2 * PROMPTS * STEP}
+    found = [one for series in world.prometheus.api("query_exemplars", **asked) for one in series["exemplars"]]
+    assert found
+    numbers = [int(one["labels"]["trace_id"], 16) for one in found]
+    assert max(numbers) > PROMPTS
+    assert [float(one["timestamp"]) for one in found] == [START + STEP * number for number in numbers]
+    assert all(0 < float(one["value"]) <= 1 for one in found)
 
 
 QUERIES = [

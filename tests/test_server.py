@@ -13,7 +13,7 @@ from agent import board as board_module
 from agent.board import DOWN_REASONS, Board
 from agent.metrics import render_openmetrics
 from agent.server import MetricsServer, ServerError
-from agent.tally import Histogram
+from agent.tally import Exemplar, Histogram
 
 SNAPSHOT = {
     "offmap_records": {("decoded",): 7.0, ("not_json",): 1.0},
@@ -45,6 +45,17 @@ def get(server: MetricsServer, path: str, accept: str = "*/*") -> tuple[int, str
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.headers["Content-Type"], error.read().decode()
+
+
+def test_openmetrics_shows_an_example_of_a_bucket_with_its_trace(board: Board, server: MetricsServer) -> None:
+    shown = Histogram((1,) + 13 * (0,), 0.00003, {0: Exemplar("0af7651916cd43dd", 0.00003, 1_760_000_000.5)})
+    board.snapshot = {"offmap_p_value": {("prompt",): shown}}
+    opened = get(server, "/metrics", "application/openmetrics-text; version=1.0.0")[2]
+    samples = [s for f in parse_openmetrics(opened) for s in f.samples if s.name == "offmap_p_value_bucket"]
+    assert samples[0].exemplar is not None
+    assert samples[0].exemplar.labels == {"trace_id": "0af7651916cd43dd"}
+    assert [sample.exemplar for sample in samples[1:]] == [None] * 13
+    assert "0af7651916cd43dd" not in get(server, "/metrics")[2]
 
 
 def test_text_and_openmetrics_say_the_same(server: MetricsServer) -> None:

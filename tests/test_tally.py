@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.metric_table import BY_NAME, METRICS, P_VALUE_EDGES
-from agent.tally import Histogram, Tally
+from agent.tally import Exemplar, Histogram, Tally
 
 
 def test_an_edge_belongs_to_its_bucket() -> None:
@@ -16,6 +16,20 @@ def test_an_edge_belongs_to_its_bucket() -> None:
     by_edge = dict(zip(P_VALUE_EDGES, histogram.counts, strict=False))
     assert (by_edge[0.0001], by_edge[0.05], by_edge[0.1], by_edge[1.0]) == (1, 1, 1, 1)
     assert histogram.counts[-1] == 0
+
+
+def test_each_bucket_shows_the_newest_value_that_has_a_trace() -> None:
+    tally = Tally()
+    values, times = np.array([0.04, 0.03, 0.6, np.nan, 0.7]), np.array([5.0, 4.0, np.nan, 9.0, 9.0])
+    tally.observe("offmap_p_value", ("prompt",), values[[0, 1, 2, 4]])
+    tally.illustrate("offmap_p_value", ("prompt",), values, times, ["a", "b", "c", "d", None])
+    histogram = tally.samples()["offmap_p_value"]["prompt",]
+    assert isinstance(histogram, Histogram)
+    assert dict(histogram.exemplars) == {P_VALUE_EDGES.index(0.05): Exemplar("a", 0.04, 5.0)}
+    again = Tally()
+    again.set_state(tally.get_state())
+    restored = again.samples()["offmap_p_value"]["prompt",]
+    assert restored == histogram._replace(exemplars={})
 
 
 @given(st.lists(st.tuples(st.sampled_from(["decoded", "not_json"]), st.integers(0, 10**6)), max_size=20))

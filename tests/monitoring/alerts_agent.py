@@ -161,6 +161,19 @@ CHECKPOINT_STALE = Alert(
     ),
 )
 
+RELOAD_FAILED = Alert(
+    name="OffmapReloadFailed",
+    severity="warning",
+    wait="15m",
+    expr="max by (namespace, job, instance) (offmap_config_last_reload_successful) == 0",
+    labels=INSTANCE,
+    summary="An offmap agent goes on with an old configuration ({job}, {instance})",
+    description=(
+        "The newest configuration of {instance} of {job} cannot be used; the one of {age:humanizeDuration} ago goes on."
+    ),
+    numbers={"age": "time() - max by ({by}) (offmap_config_last_reload_success_timestamp_seconds{same})"},
+)
+
 PROFILE_OLD = Alert(
     name="OffmapProfileOld",
     severity="warning",
@@ -187,5 +200,6 @@ AGENT = (
     LAGGING,
     RECORDS_UNREAD,
     CHECKPOINT_STALE,
+    RELOAD_FAILED,
     PROFILE_OLD,
 )

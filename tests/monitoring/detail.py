@@ -24,13 +24,14 @@ ROWS = (
             size=(8, 8),
         ),
         lines(
-            "Off the map, prompts and responses",
+            "Off the map, by side",
             "Share of texts with p ≤ .05 within the chosen time. Normal: 5%, as in training. Responses follow "
-            "prompts; if only they rise, the model answers otherwise than before.",
+            "prompts; if only they rise, the model answers otherwise than before. style, where it is on: another "
+            "source or way of writing.",
             Query(
                 'sum by (side) (increase(offmap_p_value_bucket{@, le="0.05"}[$window]))\n'
                 "  / sum by (side) (increase(offmap_p_value_count{@}[$window]))",
-                "{{side}}s",
+                "{{side}}",
             ),
             Query('max(offmap_uncovered_share_null{@, level="0.05"})', "normal"),
             unit="percentunit",
@@ -86,7 +87,7 @@ ROWS = (
             "Would the next one be new?",
             "Chance that the next text off the map resembles none before it. Near 0: a few new topics. Near 1: a bit "
             "of everything, so no single region is to blame.",
-            Query("max by (side) (offmap_new_region_rate{@})", "{{side}}s"),
+            Query("max by (side) (offmap_new_region_rate{@})", "{{side}}"),
             unit="percentunit",
             size=(6, 9),
         ),
@@ -96,7 +97,7 @@ ROWS = (
             "Training that nobody asks for",
             "Share of training in cells that count as lost: not visited for longer than chance explains. High from "
             "the start is usual; a rise is news. The worst of the agents.",
-            Query("max by (side) (offmap_lost_mass{@})", "{{side}}s"),
+            Query("max by (side) (offmap_lost_mass{@})", "{{side}}"),
             unit="percentunit",
             size=(6, 8),
         ),
@@ -153,7 +154,7 @@ ROWS = (
                 "sum by (side) (increase(offmap_tokens_total{@}[$window]))\n"
                 '  / on (side) sum by (side) (increase(offmap_texts_total{@, status="scored"}[$window]))\n'
                 "  / on (side) max by (side) (offmap_reference_tokens{@})",
-                "{{side}}s",
+                "{{side}}",
             ),
             size=(6, 8),
         ),

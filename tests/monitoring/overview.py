@@ -21,7 +21,7 @@ ROWS = (
             "Evidence that more lies off the map than was accepted (a baseline, or a tolerated share). It pages where "
             "it reaches the second number. Normal: well below. Not known: nothing was accepted yet, so no page will "
             "come.",
-            Query("max(offmap_pager_evidence{@})", "now"),
+            Query("max by (side) (offmap_pager_evidence{@})", "{{side}}, now"),
             Query("min(offmap_pager_threshold{@})", "pages at"),
         ),
         number(
@@ -50,7 +50,7 @@ ROWS = (
         lines(
             "Evidence over time",
             "The evidence above, along time. Dashed: where it pages. Red marks are pages.",
-            Query("max by (job, side) (offmap_pager_evidence{@})", "{{job}}"),
+            Query("max by (job, side) (offmap_pager_evidence{@})", "{{job}}, {{side}}"),
             Query("min(offmap_pager_threshold{@})", "pages at"),
             size=(6, 7),
         ),
