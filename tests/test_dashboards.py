@@ -58,6 +58,7 @@ def test_everything_is_on_one_screen_in_four_questions() -> None:
         "Coverage",
         "Drift",
         "Brittleness",
+        "Collapse",
     ]
 
 

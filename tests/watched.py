@@ -12,6 +12,7 @@ import pytest
 from agent.baseline import record_baseline
 from agent.fitting.fit import fit_profile
 from agent.fitting.options import FitOptions, Silent
+from agent.fitting.rows import RowFields
 from config import load_settings
 from tests.fitting import use_letters
 from tests.small import ODD, sentences
@@ -27,10 +28,18 @@ def profile(folder: Path) -> Path:
     """Fit it on 1,500 pairs of random words, and accept 1,500 prompts of the same kind, ten minutes apart."""
     prompts, answers = sentences(1_500, 70), sentences(1_500, 71)
     accepted = [{"time": START - 600 * i, "prompt": text} for i, text in enumerate(sentences(1_500, 72))]
-    pairs = [{"prompt": p, "response": r} for p, r in zip(prompts, answers, strict=True)]
+    pairs = [
+        {"prompt": prompt, "response": answer, "made": i % 3 == 0}
+        for i, (prompt, answer) in enumerate(zip(prompts, answers, strict=True))
+    ]
     fitted, output = folder / "fitted.offmap", folder / "watched.offmap"
     options = FitOptions(
-        train=(_jsonl(folder / "train.jsonl", pairs),), output=fitted, model="letters", threads=1, mix_run_length=2_000
+        train=(_jsonl(folder / "train.jsonl", pairs),),
+        output=fitted,
+        model="letters",
+        fields=RowFields(synthetic="made"),
+        threads=1,
+        mix_run_length=2_000,
     )
     with pytest.MonkeyPatch.context() as patch:
         use_letters(patch)

@@ -153,4 +153,68 @@ JUDGE_MIRROR = Alert(
     },
 )
 
-DRIFT = (NOVELTY, STYLE, SLICE_NOVELTY, MIX_CHANGED, COVERAGE_LOST, BRITTLE, JUDGE_MIRROR)
+COLLAPSE = {
+    "z": "max by ({by}) (abs(offmap_collapse_z{same}))",
+    "threshold": "max(offmap_collapse_threshold)",
+}
+
+
+def collapse(metrics: str) -> str:
+    """Whether answers, given what was asked, have left what training's windows are like."""
+    return latched("offmap_collapse_alarm", (*WHERE, "metric"), f'{{metric=~"{metrics}"}}')
+
+
+ANSWERS_NARROW = Alert(
+    name="OffmapAnswersNarrow",
+    severity="warning",
+    wait="0m",
+    expr=collapse("diversity|likeness|tail"),
+    labels=(*WHERE, "metric"),
+    summary="Answers become narrower than their prompts explain ({job}, {metric})",
+    description=(
+        "Answers of {job} are less different than training's are for such prompts (by {metric}): {z:.1f} standard "
+        "errors now, a ticket from {threshold:.1f} on. It says that variety is lost, not that answers are worse."
+    ),
+    numbers=COLLAPSE,
+)
+
+ECHO = Alert(
+    name="OffmapEcho",
+    severity="warning",
+    wait="0m",
+    expr=collapse("echo|verbatim"),
+    labels=(*WHERE, "metric"),
+    summary="Training answers are replayed ({job}, {metric})",
+    description=(
+        "More answers of {job} repeat training responses, or come close, than fresh answers to such prompts would (by "
+        "{metric}): {z:.1f} standard errors now, a ticket from {threshold:.1f} on."
+    ),
+    numbers=COLLAPSE,
+)
+
+RECYCLED = Alert(
+    name="OffmapRecycled",
+    severity="warning",
+    wait="0m",
+    expr=collapse("recycled"),
+    labels=(*WHERE, "metric"),
+    summary="The same answers are given to other prompts ({job})",
+    description=(
+        "More answers of {job} were given to another prompt shortly before, to the word or nearly, than in training: "
+        "{z:.1f} standard errors now, a ticket from {threshold:.1f} on."
+    ),
+    numbers=COLLAPSE,
+)
+
+DRIFT = (
+    NOVELTY,
+    STYLE,
+    SLICE_NOVELTY,
+    MIX_CHANGED,
+    COVERAGE_LOST,
+    BRITTLE,
+    JUDGE_MIRROR,
+    ANSWERS_NARROW,
+    ECHO,
+    RECYCLED,
+)

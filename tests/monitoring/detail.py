@@ -240,6 +240,73 @@ ROWS = (
             size=(12, 8),
         ),
     ),
+    (
+        table(
+            "Answers beside training's",
+            "What the last full window of answers does, beside what answers like training's would do for such "
+            "prompts, and how far that lies apart in standard errors. Each agent's own.",
+            Query("offmap_answer_share{@}", ""),
+            Query("offmap_answer_share_expected{@}", ""),
+            Query("offmap_collapse_z{@}", ""),
+            size=(8, 8),
+            renamed={
+                "instance": "instance",
+                "metric": "metric",
+                "window": "window",
+                "Value #A": "share",
+                "Value #B": "expected",
+                "Value #C": "standard errors",
+            },
+        ),
+        lines(
+            "What is rare in training",
+            "Share of exchanges whose prompt lies in a rare training cell, with bounds, beside what is expected. "
+            "Below: nobody asks for it, which is not that answers got worse. The least of the agents.",
+            Query("min(offmap_rare_share{@})", "share"),
+            Query("min(offmap_rare_share_lower{@})", "at least"),
+            Query("min(offmap_rare_share_upper{@})", "at most"),
+            Query("max(offmap_rare_share_expected{@})", "normal"),
+            unit="percentunit",
+            size=(8, 8),
+        ),
+        lines(
+            "Does the rare survive?",
+            "How much less often exchanges go well in rare cells than in common ones, as a logarithm: 0 is no "
+            "difference. Where even the most that it can be is below 0, the model does worse on what is rare in "
+            "training.",
+            Query("min(offmap_survival{@})", "now"),
+            Query("min(offmap_survival_lower{@})", "at least"),
+            Query("min(offmap_survival_upper{@})", "at most"),
+            Query("max(offmap_survival{@} * 0)", "normal"),
+            size=(8, 8),
+        ),
+    ),
+    (
+        lines(
+            "Where the training was synthetic",
+            "Share of exchanges by how much of their training cell a model wrote (up to 30%, up to 70%, more). Where "
+            "training came from, not that it does harm.",
+            Query(
+                "sum by (synthetic) (increase(offmap_provenance_exchanges_total{@}[$window]))\n"
+                "  / on () group_left sum(increase(offmap_provenance_exchanges_total{@}[$window]))",
+                "up to {{synthetic}}",
+            ),
+            unit="percentunit",
+            size=(12, 8),
+        ),
+        lines(
+            "Failures by provenance",
+            "Share of exchanges that fail, by how much of their training cell a model wrote. On public data it made no "
+            "difference.",
+            Query(
+                "sum by (synthetic) (increase(offmap_provenance_failures_total{@}[$window]))\n"
+                "  / sum by (synthetic) (increase(offmap_provenance_exchanges_total{@}[$window]))",
+                "up to {{synthetic}}",
+            ),
+            unit="percentunit",
+            size=(12, 8),
+        ),
+    ),
 )
 
 MODEL = chosen(

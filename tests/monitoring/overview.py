@@ -32,6 +32,14 @@ ROWS = (
             Query('max(offmap_failure_ratio{@, kind="any"})', "times as often"),
             Query('max(offmap_failure_ratio_lower{@, kind="any"})', "at least"),
         ),
+        number(
+            "Collapse: answers narrow",
+            "How far answers are from what training's are for such prompts, in standard errors: the worst of "
+            "diversity, rare kinds, repetition and echo. Normal: between 0 and 3. It says that variety is lost, not "
+            "that answers are worse.",
+            Query("max(abs(offmap_collapse_z{@}))", "now"),
+            Query("max(offmap_collapse_threshold{@})", "warns at"),
+        ),
     ),
     (
         lines(
@@ -66,6 +74,16 @@ ROWS = (
             unit="percentunit",
             size=(6, 7),
         ),
+        lines(
+            "Answers against training's",
+            "The distances above, by what is measured: diversity and tail fall in a collapse, the others rise. "
+            "Dashed: where it warns, either way. Prompts are taken into account.",
+            Query('max by (metric) (offmap_collapse_z{@, metric!~"diversity|tail"})', "{{metric}}"),
+            Query('min by (metric) (offmap_collapse_z{@, metric=~"diversity|tail"})', "{{metric}}"),
+            Query("max(offmap_collapse_threshold{@})", "warns at"),
+            Query("-max(offmap_collapse_threshold{@})", "warns at, below"),
+            size=(6, 7),
+        ),
     ),
     (
         lines(
@@ -92,6 +110,18 @@ ROWS = (
             Query('max(offmap_failure_ratio_lower{@, kind="any"})', "at least"),
             Query('min(offmap_failure_ratio_upper{@, kind="any"})', "at most"),
             Query('max(offmap_failure_ratio{@, kind="any"} * 0 + 1)', "normal"),
+            size=(6, 7),
+        ),
+        lines(
+            "What answers do",
+            "Share of answers that repeat one given to another prompt (recycled), come close to a training response "
+            "(echo), repeat it (verbatim), or are of the rare kinds (tail). Normal: level, tail at about a fifth.",
+            Query(
+                "sum by (sign) (increase(offmap_answer_signs_total{@}[$window]))\n"
+                "  / on () group_left sum(increase(offmap_compared_answers_total{@}[$window]))",
+                "{{sign}}",
+            ),
+            unit="percentunit",
             size=(6, 7),
         ),
     ),
