@@ -150,7 +150,7 @@ def test_a_point_leads_to_its_trace(world: World) -> None:
 
 
 QUERIES = [
-    pytest.param(target["expr"], id=f"{panel['title']}: {target['legendFormat'] or target['refId']}")
+    pytest.param(target["expr"], id=f"{Path(name).stem} {panel['title']}: {target['refId']}")
     for name in FILES
     if name.startswith("dashboards/")
     for panel in json.loads(FILES[name]())["panels"]

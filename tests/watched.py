@@ -24,9 +24,14 @@ STEP = 150.0
 LOOP = "It is done. " + "I would say that again and again. " * 20
 
 
+def answered(n: int, seed: int) -> list[str]:
+    """n random answers that end as a sentence does."""
+    return [f"{text}, and so it is done." for text in sentences(n, seed)]
+
+
 def profile(folder: Path) -> Path:
     """Fit it on 1,500 pairs of random words, and accept 1,500 prompts of the same kind, ten minutes apart."""
-    prompts, answers = sentences(1_500, 70), sentences(1_500, 71)
+    prompts, answers = sentences(1_500, 70), answered(1_500, 71)
     accepted = [{"time": START - 600 * i, "prompt": text} for i, text in enumerate(sentences(1_500, 72))]
     pairs = [
         {"prompt": prompt, "response": answer, "made": i % 3 == 0}
@@ -54,12 +59,12 @@ def traffic(first: int, n: int, odd: float) -> list[bytes]:
 
     Of these every other answer is a loop, which two judges pass. Every tenth exchange comes in two halves.
     """
-    known, strange, answers = sentences(n, first + 1), sentences(n, first + 2, ODD), sentences(n, first + 3)
+    known, strange, answers = sentences(n, first + 1), sentences(n, first + 2, ODD), answered(n, first + 3)
     made: list[dict[str, Any]] = []
     for i in range(n):
         new = (i * 7) % 100 < 100 * odd
         looped = new and i % 2 == 0
-        answer = LOOP if looped else f"{answers[i]}, and so it is done."
+        answer = LOOP if looped else answers[i]
         made += _exchange(first + i, strange[i] if new else known[i], answer)
         made += _verdicts(first + i) if looped or i % 5 == 0 else []
     return [json.dumps(one).encode() for one in made]
