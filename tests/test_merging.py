@@ -108,6 +108,7 @@ def prometheus(drifted: tuple[Snapshot, list[Snapshot]]) -> Iterator[PrometheusS
         records = {("decoded",): 9.0, ("unrecognised",): 3.0}
         more = {"offmap_reference_tokens": {("prompt",): 10.0}, **SCRIPTS, "offmap_records": records}
         more |= {"offmap_outcomes": FAILED, "offmap_outcome_exchanges": ANSWERED}
+        more["offmap_provenance_exchanges"] = {("0.3", "1"): 6.0, ("0.7", "0.05"): 1.0, ("1", "0.01"): 3.0}
         board.snapshot = {**snapshot, **more}
     servers = [MetricsServer(board, "127.0.0.1", 0) for board in boards]
     try:
@@ -124,10 +125,11 @@ def test_the_readmes_queries_say_what_one_agent_would(
     prometheus: PrometheusServer, drifted: tuple[Snapshot, list[Snapshot]]
 ) -> None:
     queries = re.findall(r"```promql\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    unread, unmapped, alert, regions, half, lift, length, scripts, failures, share, evidence, page = queries
+    unread, unmapped, alert, regions, half, lift, length, scripts, failures, synthetic, share, evidence, page = queries
     whole, parts = drifted
     assert prometheus.value(unread) == 0.25
     assert prometheus.value(unmapped) == 1
+    assert prometheus.value(synthetic) == 0.4
     assert prometheus.value(failures) == pytest.approx((8 / 20) / (10 / 100))
     histogram = whole["offmap_p_value"]["prompt",]
     assert isinstance(histogram, Histogram)

@@ -1,0 +1,158 @@
+"""Windows of answers, given what was asked: what is measured, on what, and what is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from detectors.blocks import unit_rows
+from detectors.collapse import METRICS, PATIENCE, CollapseWindow
+from detectors.collapse_fit import TrainingPairs, fit_pairs
+from detectors.diversity import vendi_scores
+from detectors.near import Whole
+from detectors.pair_measures import Pairs, excess, narrowing
+from detectors.pair_reference import PairReference
+from detectors.recycled import HORIZON, Recycled
+
+DIM, TOPICS, PAIRS = 48, 30, 1_600
+SIZES = (128, 256)
+_RNG = np.random.default_rng(5)
+ASKED, GIVEN = _RNG.standard_normal((2, TOPICS, DIM))
+Rows = npt.NDArray[np.float32]
+
+
+def draw(n: int, seed: int, topics: int = TOPICS) -> TrainingPairs:
+    rng = np.random.default_rng(seed)
+    topic = rng.integers(topics, size=n)
+    prompts, responses = (
+        unit_rows((centres[topic] + 0.8 * rng.standard_normal((n, DIM))).astype(np.float32))
+        for centres in (ASKED, GIVEN)
+    )
+    hashes = rng.integers(1, 2**62, size=n, dtype=np.uint64)
+    return TrainingPairs(prompts, responses, hashes, np.zeros(n, np.bool_), np.arange(n))
+
+
+@pytest.fixture(scope="module")
+def reference() -> PairReference:
+    pairs = draw(PAIRS, 0)
+    found = fit_pairs(pairs, pairs.hashes, sizes=SIZES)
+    assert found is not None
+    return PairReference.from_arrays(found.to_arrays())
+
+
+def looked_at(reference: PairReference, pairs: TrainingPairs) -> Pairs:
+    prompts, responses = Whole.of(pairs.prompts), Whole.of(pairs.responses)
+    seen = reference.look(prompts, responses, pairs.hashes)
+    return Pairs(prompts, responses, seen.cell, np.stack([seen.tail, seen.echo, seen.verbatim, seen.verbatim], axis=1))
+
+
+def test_d_and_a_are_what_the_formulas_say(reference: PairReference) -> None:
+    pairs = looked_at(reference, draw(200, 1))
+    prompts, responses = (unit_rows(each.rows.astype(np.float32)).astype(np.float64) for each in pairs[:2])
+    n = len(prompts)
+    vendi = [np.log(vendi_scores(rows.T @ rows / n, n)[0]) for rows in (responses, prompts)]
+    cell, others = pairs.cell, ~np.eye(n, dtype=np.bool_)
+
+    def more_alike(rows: npt.NDArray[np.float64], usual: npt.NDArray[np.float64]) -> float:
+        return float(np.log(np.square(rows @ rows.T)[others].mean() / usual[cell][:, cell][others].mean()))
+
+    bend = more_alike(prompts, reference.alike[1])
+    found = narrowing(pairs, reference)
+    assert found.bend == pytest.approx(bend, abs=1e-4)
+    a = more_alike(responses, reference.alike[0]) - reference.yielding[0] * bend
+    assert found.values == pytest.approx([vendi[0] - vendi[1], a], abs=1e-4)
+
+
+def test_shares_are_compared_with_those_of_the_same_cells(reference: PairReference) -> None:
+    pairs = looked_at(reference, draw(300, 2, topics=5))
+    found = excess(pairs, reference)
+    assert found.expected == pytest.approx(reference.expected[pairs.cell].mean(axis=0))
+    assert found.share == pytest.approx(pairs.signs.mean(axis=0))
+    assert (np.abs(found.share - found.expected) < 4 * found.error).all()
+
+
+def test_training_answers_are_known_to_the_word_and_nearly(reference: PairReference) -> None:
+    pairs = draw(PAIRS, 0)
+    told = looked_at(reference, pairs._replace(hashes=pairs.hashes[::-1]))
+    assert told.signs[:, 2].mean() > 0.99  # other words, but their own vectors lie in the reference
+    fresh = draw(PAIRS, 3)
+    assert looked_at(reference, fresh).signs[:, 2].mean() < 0.01
+    assert looked_at(reference, fresh._replace(hashes=pairs.hashes)).signs[:, 2].all()
+    assert not looked_at(reference, fresh._replace(hashes=np.zeros(PAIRS, np.uint64))).signs[:, 1:].any()
+
+
+def test_windows_nest_and_batches_do_not_matter(reference: PairReference) -> None:
+    pairs = looked_at(reference, draw(700, 4))
+    windows = [CollapseWindow(reference) for _ in range(3)]
+    for window, step in zip(windows, (700, 64, 37), strict=True):
+        for start in range(0, 700, step):
+            window.update(pairs.take(slice(start, start + step)))
+    assert windows[0].measure() == windows[1].measure() == windows[2].measure()
+    fresh = CollapseWindow(reference)
+    assert [one.name for one in fresh.measure()] == [f"{name}_alarm" for name in METRICS if name != "verbatim"]
+    fresh.update(pairs.take(slice(128)))
+    assert {one.field for one in fresh.measure()} == {"", "128"}
+    fresh.update(pairs.take(slice(128, 256)))
+    direct = narrowing(pairs.take(slice(128, 256)), reference).values[0] - reference.usual[0].mean[0]
+    assert next(one.value for one in fresh.measure() if one.name == "diversity" and one.field == "128") == direct
+
+
+def test_the_same_question_again_does_not_count(reference: PairReference) -> None:
+    pairs = looked_at(reference, draw(127, 6))
+    window = CollapseWindow(reference)
+    for _ in range(5):
+        window.update(pairs)
+    assert not any(one.field for one in window.measure())
+    window.update(looked_at(reference, draw(1, 7)))
+    assert {one.field for one in window.measure()} == {"", "128"}
+
+
+def test_a_window_that_does_not_fill_is_given_up(reference: PairReference) -> None:
+    few = looked_at(reference, draw(100, 8))
+    window = CollapseWindow(reference)
+    for _ in range(PATIENCE * SIZES[-1] // 100 + 1):
+        window.update(few)
+    kept = len(window.get_state()["cell"])
+    assert 0 < kept <= 100
+    window.update(looked_at(reference, draw(27, 9)))
+    assert not any(one.field for one in window.measure())
+
+
+def test_state_goes_on_and_other_windows_are_refused(reference: PairReference) -> None:
+    pairs = looked_at(reference, draw(400, 10))
+    whole, first, second = (CollapseWindow(reference) for _ in range(3))
+    whole.update(pairs)
+    first.update(pairs.take(slice(150)))
+    assert second.set_state(first.get_state())
+    second.update(pairs.take(slice(150, None)))
+    assert second.measure() == whole.measure()
+    assert not CollapseWindow(replace(reference, usual=reference.usual[:1])).set_state(whole.get_state())
+
+
+@pytest.mark.parametrize("name", ["rare", "echo_starts", "alike", "prompts"])
+def test_arrays_that_do_not_belong_together_are_refused(reference: PairReference, name: str) -> None:
+    arrays = reference.to_arrays()
+    with pytest.raises(ValueError, match=name):
+        PairReference.from_arrays(arrays | {name: arrays[name].astype(np.float32)[:1]})
+    del arrays[name]
+    with pytest.raises(ValueError, match=f"without {name}"):
+        PairReference.from_arrays(arrays)
+
+
+def test_too_few_pairs_fit_nothing() -> None:
+    pairs = draw(300, 11)
+    assert fit_pairs(pairs, pairs.hashes) is None
+
+
+def test_an_answer_is_remembered_for_so_many_exchanges() -> None:
+    prompts, responses = Whole.of(np.eye(8)[[0, 1]]), Whole.of(np.eye(8)[[2, 3]])
+    between = Whole.of(np.eye(8)[np.full(HORIZON, 5)])
+    for gap, found in ((HORIZON - 1, True), (HORIZON, False)):
+        recycled = Recycled(8)
+        recycled.update(prompts.take(slice(1)), responses.take(slice(1)), np.array([9], np.uint64))
+        recycled.update(between.take(slice(gap)), between.take(slice(gap)), np.zeros(gap, np.uint64))
+        again = recycled.update(prompts.take(slice(1, 2)), responses.take(slice(1, 2)), np.array([9], np.uint64))
+        assert again.exact.tolist() == [found]
