@@ -125,8 +125,8 @@ CROWD = (
     Metric(
         "offmap_slice_pager_threshold",
         "gauge",
-        "Evidence at which a slice pages: for pager.run_length times the number of slices, so that all of them "
-        "together keep the budget of false pages.",
+        "Evidence at which a slice pages: for pager.run_length of its own prompts, so that all slices together page "
+        "falsely once in pager.run_length of all prompts at most.",
         ("slice", "reference"),
     ),
     Metric("offmap_slice_pager_alarm", "gauge", "As offmap_pager_alarm, of one slice.", ("slice", "reference")),

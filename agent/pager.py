@@ -23,26 +23,28 @@ SECONDS_A_DAY = 86_400.0
 
 
 def make_pager(
-    side: str,
-    settings: PagerSettings,
-    arrays: Mapping[str, npt.NDArray[Any]],
-    calibration_sizes: npt.NDArray[np.int32],
-    baseline: str = "baseline",
+    side: str, settings: PagerSettings, arrays: Mapping[str, npt.NDArray[Any]], calibration_sizes: npt.NDArray[np.int32]
 ) -> Pager | PagerOff:
     """Make the pager of a side.
 
     It compares with the accepted baseline in the profile's `arrays`; without one, with the held-out texts
-    (`calibration_sizes`) and the tolerated share of the settings; with neither it is off, and says so. `baseline` is
-    the name of the first, for the label `reference`.
+    (`calibration_sizes`) and the tolerated share of the settings; with neither it is off, and says so.
     """
-    accepted, reference = from_arrays(arrays), baseline
+    found = pager_plan(settings, arrays, calibration_sizes)
+    return PagerOff(side) if found is None else Pager(side, *found, settings.acknowledged)
+
+
+def pager_plan(
+    settings: PagerSettings, arrays: Mapping[str, npt.NDArray[Any]], calibration_sizes: npt.NDArray[np.int32]
+) -> tuple[EvidencePlan, str] | None:
+    """Return what a pager bets on, and what it compares with ("baseline" or "tolerated"); None where nothing is."""
+    accepted, reference = from_arrays(arrays), "baseline"
     if settings.tolerated_share is not None:
         accepted = tolerate(accepted or held_out(calibration_sizes), settings.tolerated_share)
         reference = reference if from_arrays(arrays) else "tolerated"
     if accepted is None:
-        return PagerOff(side)
-    plan = (guaranteed if settings.mode == "guaranteed" else calibrated)(accepted, settings.run_length)
-    return Pager(side, plan, reference, settings.acknowledged)
+        return None
+    return (guaranteed if settings.mode == "guaranteed" else calibrated)(accepted, settings.run_length), reference
 
 
 class PagerOff:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.metric_row import BANDS
-from agent.pager import make_pager
+from agent.pager import Pager, PagerOff, pager_plan
 from agent.watch import below
 
 if TYPE_CHECKING:
@@ -31,19 +31,22 @@ def make_slices(
 ) -> Slices:
     """Make the slices of the prompts.
 
-    k pagers share the budget of false alarms: each has k times the run length, always in the guaranteed mode (such long
-    ones cannot be simulated). Each accepts what its own traffic was like in the recorded baseline; one of which that
-    knows too little, what the pager of all traffic accepts.
+    They share one budget of false alarms: each has the run length A counted in its own prompts, and these add up to
+    all (of n prompts, n_i of them of slice i, a false page comes with a chance of at most Σ n_i/A = n/A). Always in the
+    guaranteed mode: to simulate each would take long. Each accepts what its own traffic was like in the recorded
+    baseline; one of which that knows too little, what the pager of all traffic accepts.
     """
-    names = slices.names
-    budget = {"run_length": len(names) * settings.run_length, "mode": "guaranteed"}
-    shared = settings.model_copy(update=budget)
+    shared = settings.model_copy(update={"mode": "guaranteed"})
+    whole = pager_plan(shared, arrays, calibration_sizes)
     pagers: dict[str, Watcher] = {}
-    for name in names:
-        if own := below(arrays, baseline_prefix(slices, name)):
-            pagers[name] = make_pager("prompt", shared, own, calibration_sizes, "slice_baseline")
+    for name in slices.names:
+        own = below(arrays, baseline_prefix(slices, name))
+        found = pager_plan(shared, own, calibration_sizes) if own else whole
+        if found is None:
+            pagers[name] = PagerOff("prompt")
         else:
-            pagers[name] = make_pager("prompt", shared, arrays, calibration_sizes)
+            reference = "slice_baseline" if own else found[1]
+            pagers[name] = Pager("prompt", found[0], reference, settings.acknowledged)
     return Slices(slices.field, pagers)
 
 

@@ -10,7 +10,7 @@ README = Path(__file__).with_name("README.md")
 
 THEMES: dict[str, tuple[str, ...]] = {
     "False alarms and delay, with the same settings": ("false_alarms", "delay", "peer_alarms"),
-    "A changed mix": ("mix_change",),
+    "A changed mix": ("mix_change", "mix_rhythm"),
     "Windows and weeks": ("window_power", "peer_checks", "peer_two_weeks"),
     "How well new topics are told from known ones": ("clinc", "banking", "sources", "peer_accuracy", "prototypes"),
     "How answers fail, and how they narrow": ("outcomes", "collapse"),

@@ -125,29 +125,38 @@ def test_the_readmes_queries_say_what_one_agent_would(
     prometheus: PrometheusServer, drifted: tuple[Snapshot, list[Snapshot]]
 ) -> None:
     queries = re.findall(r"```promql\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    unread, unmapped, alert, regions, half, lift, length, scripts, failures, synthetic, share, evidence, page = queries
+    names = "unread unmapped alert regions half lift length scripts failures synthetic by_slice share evidence page"
+    query = dict(zip(names.split(), queries, strict=True))
     whole, parts = drifted
-    assert prometheus.value(unread) == 0.25
-    assert prometheus.value(unmapped) == 1
-    assert prometheus.value(synthetic) == 0.4
-    assert prometheus.value(failures) == pytest.approx((8 / 20) / (10 / 100))
+    assert prometheus.value(query["unread"]) == 0.25
+    assert prometheus.value(query["unmapped"]) == 1
+    assert prometheus.value(query["synthetic"]) == 0.4
+    assert prometheus.value(query["failures"]) == pytest.approx((8 / 20) / (10 / 100))
     histogram = whole["offmap_p_value"]["prompt",]
     assert isinstance(histogram, Histogram)
     counts = np.array(histogram.counts)
     covered = counts[: BY_NAME["offmap_p_value"].edges.index(0.05) + 1].sum() / counts.sum()
-    assert prometheus.value(share) == pytest.approx(covered)
+    assert prometheus.value(query["share"]) == pytest.approx(covered)
     closer = counts[BY_NAME["offmap_p_value"].edges.index(0.5) + 1 :].sum() / counts.sum()
-    assert prometheus.value(half) == pytest.approx(closer)
+    assert prometheus.value(query["half"]) == pytest.approx(closer)
     paged = [s["offmap_pager_alarm"][PAGER] for s in parts]
-    assert len(prometheus.query(alert)) == sum(paged) > 0  # type: ignore[arg-type]
+    assert len(prometheus.query(query["alert"])) == sum(paged) > 0  # type: ignore[arg-type]
     pooled = pooled_evidence([float(s["offmap_pager_evidence"][PAGER]) for s in parts])  # type: ignore[arg-type]
-    assert prometheus.value(evidence) == prometheus.value(page) == pytest.approx(pooled)
+    assert prometheus.value(query["evidence"]) == prometheus.value(query["page"]) == pytest.approx(pooled)
     tokens, texts = whole["offmap_tokens"]["prompt",], whole["offmap_texts"]["prompt", "scored"]
-    assert prometheus.value(length) == pytest.approx(float(tokens) / float(texts) / 10)  # type: ignore[arg-type]
-    assert list(prometheus.query(scripts).values()) == pytest.approx([0.25])
-    lifts = prometheus.query(f'({lift}) and {{window="1h", level="0.05"}}')
+    assert prometheus.value(query["length"]) == pytest.approx(float(tokens) / float(texts) / 10)  # type: ignore[arg-type]
+    assert list(prometheus.query(query["scripts"]).values()) == pytest.approx([0.25])
+    lifts = prometheus.query(f'({query["lift"]}) and {{window="1h", level="0.05"}}')
     expected = [float(s["offmap_uncovered_share"]["prompt", "1h", "0.05"]) / 0.05 for s in parts]  # type: ignore[arg-type]
     assert sorted(lifts.values()) == pytest.approx(sorted(expected))
+    counts = added([whole], "offmap_slice_texts")
+    off = {
+        name: sum(n for k, n in counts.items() if ("slice", name) in k and k[1][1] in {"0.01", "0.05"}) for name in "ab"
+    }
+    all_ = {name: sum(n for k, n in counts.items() if ("slice", name) in k) for name in "ab"}
+    told = prometheus.query(query["by_slice"])
+    assert len(told) == 3
+    assert {round(off[name] / all_[name], 6) for name in "ab"} <= {round(value, 6) for value in told.values()}
     by_region = [
         float(count) / float(s["offmap_texts"]["prompt", "scored"])  # type: ignore[arg-type]
         for s in parts
@@ -155,4 +164,4 @@ def test_the_readmes_queries_say_what_one_agent_would(
         if labels[0] == "prompt"
     ]
     assert len(by_region) > 2
-    assert sorted(prometheus.query(regions).values()) == pytest.approx(sorted(by_region))
+    assert sorted(prometheus.query(query["regions"]).values()) == pytest.approx(sorted(by_region))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -52,12 +53,12 @@ def test_the_model_that_was_asked_for_stands_for_one_that_did_not_answer_yet() -
     assert tally.samples()["offmap_slice_texts"] == {("big", "1"): 1.0}
 
 
-def test_only_the_slice_that_drifts_pages_at_a_threshold_for_all_of_them() -> None:
+def test_only_the_slice_that_drifts_pages() -> None:
     rng = np.random.default_rng(0)
     slices = made("big", "small")
     thresholds = slices.measure()["offmap_slice_pager_threshold"]
     assert list(thresholds) == [("big", "tolerated"), ("small", "tolerated"), ("other", "tolerated")]
-    assert list(thresholds.values()) == pytest.approx([np.log(3_000)] * 3)
+    assert list(thresholds.values()) == pytest.approx([np.log(1_000)] * 3)
     models = ["big", "small"] * 500
     drifting = np.tile([False, True], 500) & (np.arange(1_000) > 600) & (rng.random(1_000) < 0.6)
     feed(slices, list(models), np.where(drifting, 0.001, rng.uniform(size=1_000)))
@@ -65,6 +66,19 @@ def test_only_the_slice_that_drifts_pages_at_a_threshold_for_all_of_them() -> No
     assert alarms == {("big", "tolerated"): 0.0, ("small", "tolerated"): 1.0, ("other", "tolerated"): 0.0}
     (when,) = slices.measure()["offmap_slice_pager_change_timestamp_seconds"].values()
     assert when == pytest.approx(START + 60 * 600, abs=60 * 60)
+
+
+def test_all_slices_together_keep_to_one_budget_of_false_pages() -> None:
+    """By chance, at most n/A of streams of n prompts see any slice page; with unequal slices too."""
+    rng = np.random.default_rng(0)
+    draws = rng.uniform(size=(60, 250))
+    models = [["big", "small", "unheard-of"][i] for i in rng.choice(3, size=250, p=[0.8, 0.15, 0.05])]
+    paged, fresh = 0, made("big", "small", pager=PagerSettings(tolerated_share=0.0, run_length=500))
+    for p_values in draws:
+        slices = copy.deepcopy(fresh)
+        feed(slices, list(models), p_values)
+        paged += any(slices.measure()["offmap_slice_pager_alarm"].values())
+    assert paged <= 30
 
 
 def test_where_the_pager_is_off_slices_are_counted_only() -> None:
