@@ -14,6 +14,7 @@ THEMES: dict[str, tuple[str, ...]] = {
     "Windows and weeks": ("window_power", "peer_checks", "peer_two_weeks"),
     "How well new topics are told from known ones": ("clinc", "banking", "sources", "peer_accuracy", "prototypes"),
     "How answers fail, and how they narrow": ("outcomes", "collapse"),
+    "Another source or style": ("style",),
     "Cost": ("cost", "peer_cost", "decode", "footprint", "kafka_throughput", "profile_size"),
 }
 """The benchmarks of each theme. A new one is a module here with ``rows()``, and its name in this table."""
