@@ -1,9 +1,11 @@
 """Coverage-guided fuzzing: the committed inputs each time, new ones for as long as there is."""
 
+import os
 import platform
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,12 +68,14 @@ def _atheris():
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_atheris")
-@pytest.mark.parametrize("target", TARGETS)
-def test_new_inputs(target, tmp_path):
-    status, said = fuzz(target, SECONDS, tmp_path)
-    assert status == 0, said[-4000:]
-    assert int(re.search(r"number_of_executed_units: (\d+)", said)[1]) > 50 * SECONDS
-    assert int(re.search(r"new_units_added: +(\d+)", said)[1]) > 0  # without instrumentation nothing is ever new
+@pytest.mark.timeout(600)
+def test_new_inputs(tmp_path):
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # a minute each, as many at once as there are processors
+        ended = list(pool.map(lambda target: fuzz(target, SECONDS, tmp_path), TARGETS))
+    for status, said in ended:
+        assert status == 0, said[-4000:]
+        assert int(re.search(r"number_of_executed_units: (\d+)", said)[1]) > 50 * SECONDS
+        assert int(re.search(r"new_units_added: +(\d+)", said)[1]) > 0  # without instrumentation nothing is ever new
     assert not [path.name for path in tmp_path.iterdir() if path.is_file()]
 
 
