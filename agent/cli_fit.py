@@ -13,7 +13,7 @@ PromptPart = Literal["last_user", "all_user", "all"]
 """`agent.payloads.text.Which`, said again: importing that would take numpy along."""
 
 Train = Annotated[
-    list[Path], typer.Argument(help="Training rows: JSON lines (plain, .gz, .zst) or Parquet.", show_default=False)
+    list[Path], typer.Argument(help="Training rows: JSON or CSV (plain, .gz, .zst), or Parquet.", show_default=False)
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where to write the profile.", show_default=False)]
 Model = Annotated[str, typer.Option(help="sentence-transformers model: name or folder.")]
