@@ -87,7 +87,9 @@ def check_config(
 
 @app.command()
 def replay(
-    logs: Annotated[list[Path], typer.Argument(help="Log files: JSON or CSV, plain or compressed.", show_default=False)],
+    logs: Annotated[
+        list[Path], typer.Argument(help="Log files: JSON or CSV, plain or compressed.", show_default=False)
+    ],
     *,
     profile: Annotated[Path | None, typer.Option("--profile", "-p", help="Profile; else the configuration's.")] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="YAML file with the settings.")] = None,

@@ -1,6 +1,7 @@
 """The config's own word on where a message keeps its fields: dotted paths and JMESPath."""
 
 import json
+import time
 
 import pytest
 
@@ -99,3 +100,18 @@ def test_what_the_config_says_of_tags_and_lengths_reaches_the_decoder():
 def test_tags_are_bounded(tags):
     with pytest.raises(ConfigError, match=r"payload\.tags"):
         load_settings(overrides={"profile": {"path": "x.offmap"}, "payload": {"tags": tags}}, environ={})
+
+
+@pytest.mark.parametrize("turns", [[{}] * 300_000, [{"who": "customer", "text": "a"}] * 30_000])
+def test_an_expression_takes_no_more_than_its_steps(turns):
+    value = json.dumps({"turns": turns}).encode()
+    options = DecodeOptions(fields=FieldMap(prompt=FIELDS["prompt"], response=FIELDS["response"]))
+    took = []
+    for _ in range(5):  # the machine may be busy
+        started = time.thread_time()
+        assert decode(Record("t", 0, 0, value), options) == [Rejected("unrecognised")]
+        took.append(time.thread_time() - started)
+    assert min(took) < 0.1
+    few = json.dumps({"turns": turns[:1000] + TICKET["turns"]}).encode()
+    (found,) = decode(Record("t", 0, 0, few), options)
+    assert found.prompt == "Where is my card?"

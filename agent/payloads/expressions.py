@@ -8,11 +8,14 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.visitor import TreeInterpreter
 
 from agent.payloads.fields import dig
 
 Finder = Callable[[Any], Any]
 
+MOST_STEPS = 20_000
+"""Of one expression in one message: a choice among 5,000 turns takes as many. Beyond them nothing is found."""
 _MORE_THAN_A_PATH = re.compile(r"""[][{}()|&!<>=*"'`@,?:]""")
 
 
@@ -41,17 +44,31 @@ def finder(expression: str) -> Finder:
     if not _MORE_THAN_A_PATH.search(expression):
         return _dotted(expression)
     try:
-        search = jmespath.compile(expression).search
+        parsed = jmespath.compile(expression).parsed
     except JMESPathError as error:
         raise ValueError(f"{expression!r} is not a JMESPath expression: {_first_line(error)}") from None
 
     def find(document: Any) -> Any:
         try:
-            return search(document)
-        except JMESPathError:  # a function that met another type than it takes
+            return _Bounded().visit(parsed, document)
+        except JMESPathError:  # a function that met another type than it takes, or too many steps
             return None
 
     return find
+
+
+class _Bounded(TreeInterpreter):  # type: ignore[misc]
+    """Takes so many steps and no more: how many an expression takes is up to the message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = MOST_STEPS
+
+    def visit(self, node: Any, *arguments: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise JMESPathError("too many steps")
+        return super().visit(node, *arguments)
 
 
 def _dotted(expression: str) -> Finder:
