@@ -38,7 +38,7 @@ NOVELTY = Alert(
     labels=SIDE,
     summary="More {side}s lie off the map than was accepted ({job})",
     description=(
-        "Evidence that more {side}s of {job} lie outside the training data than was accepted (reference: {reference}): "
+        "Evidence that more {side}s of {job} lie off the map than was accepted (reference: {reference}): "
         "it pages at {threshold:.1f} and is {evidence:.1f} now. The drift most likely began {began:humanizeDuration} "
         "ago. One false page is expected in {days:.0f} days or more."
     ),
@@ -68,8 +68,8 @@ SLICE_NOVELTY = Alert(
     labels=SLICE,
     summary="More prompts of {slice} lie off the map than was accepted ({job})",
     description=(
-        "Evidence that more prompts of the slice {slice} of {job} lie outside the training data than was accepted of "
-        "all traffic (reference: {reference}): it pages at {threshold:.1f} and is {evidence:.1f} now. The drift most "
+        "Evidence that more prompts of the slice {slice} of {job} lie off the map than was accepted "
+        "(reference: {reference}): it pages at {threshold:.1f} and is {evidence:.1f} now. The drift most "
         "likely began {began:humanizeDuration} ago."
     ),
     numbers={
