@@ -14,6 +14,9 @@ NOVELTY_EDGES = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 
 BANDS = (0.01, 0.05, 0.2, 1.0)
 """Upper ends of the bands of p-values that exchanges are counted in."""
 
+LENGTHS = (8, 16, 32, 64, 128, 256, 512)
+"""Upper ends of the bands of length, in word pieces, that texts are counted in; beyond the last: `inf`."""
+
 
 class Metric(NamedTuple):
     """One row of the table.

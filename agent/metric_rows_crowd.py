@@ -96,6 +96,14 @@ CROWD = (
         ("side",),
     ),
     Metric(
+        "offmap_length_texts",
+        "counter",
+        "Texts scored, by length (upper end of its band in word pieces: 8, 16, 32 … 512, inf) and by band of the "
+        "p-value, as offmap_slice_texts_total. Texts are compared with texts of their length, so each length should "
+        "have the same share off the map, as far as the reference holds such texts.",
+        ("side", "length", "band"),
+    ),
+    Metric(
         "offmap_script_texts",
         "counter",
         "Texts scored by the script of most of their letters, a hint at the language; other: any other script, none: "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from agent.metric_row import BANDS, LENGTHS
 from agent.scripts import SCRIPTS, count_scripts
 from agent.watch import Measured, SideScores, Watcher, Watchers
 from detectors.reference import text_tokens
@@ -70,7 +72,7 @@ class Side:
         p_values = self._reference.p_values(scores.novelty, tokens)
         vectors = text_vectors(encoded.layers[:, -1], encoded.owner, n)
         words = None if self._why is None else self._why.of(texts, p_values)
-        found = SideScores(scores.novelty, p_values, scores.cell, vectors, words)
+        found = SideScores(scores.novelty, p_values, scores.cell, vectors, words, tokens=tokens)
         if self._style is None or encoded.reduced is None:
             return found
         style = self._style.novelty(np.array(encoded.reduced, dtype=np.float64), encoded.owner, n)
@@ -96,6 +98,7 @@ class Side:
         scored = scores if known.all() else scores.at(known)
         tally.observe("offmap_p_value", (self.name,), scored.p_value)
         tally.observe("offmap_novelty", (self.name,), scored.novelty)
+        self._count_lengths(scored, tally)
         tally.add("offmap_session_blocks", (self.name,), len(scored.blocks()))
         self._watching.update(times[known], scored, tally)
 
@@ -112,3 +115,13 @@ class Side:
         if (sessions := state.get("sessions")) is not None:  # a checkpoint from before they were told has none
             self._sessions.set_state(sessions)
         self._watching.set_state(state)
+
+    def _count_lengths(self, scores: SideScores, tally: Tally) -> None:
+        if scores.tokens is None:
+            return
+        lengths, bands = np.searchsorted(LENGTHS, scores.tokens), np.searchsorted(BANDS, scores.p_value)
+        for (length, band), count in Counter(zip(lengths.tolist(), bands.tolist(), strict=True)).items():
+            tally.add("offmap_length_texts", (self.name, _LENGTHS[length], f"{BANDS[band]:g}"), count)
+
+
+_LENGTHS = [*map(str, LENGTHS), "inf"]

@@ -192,3 +192,13 @@ def test_state_is_bounded_and_holds_no_text(make: Make) -> None:
         blob = b"".join(array.tobytes() for array in state.values())
         assert b"boiler" not in blob
     assert sizes[1] == sizes[2]
+
+
+def test_texts_are_counted_by_length_and_by_how_far_off_the_map_they_lie(make: Make) -> None:
+    pipeline = make()
+    scored(pipeline, exchanges(["gas", *sentences(300, 31), " ".join(sentences(60, 32))]))
+    found = pipeline.evaluate()
+    by_length = {key: count for key, count in found["offmap_length_texts"].items() if key[0] == "prompt"}
+    assert sum(by_length.values()) == found["offmap_texts"]["prompt", "scored"]
+    assert {length for _, length, _ in by_length} == {"8", "16", "32", "64", "256"}
+    assert {band for _, _, band in by_length} == {"0.01", "0.05", "0.2", "1"}

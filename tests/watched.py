@@ -57,7 +57,8 @@ def profile(folder: Path) -> Path:
 def traffic(first: int, n: int, odd: float) -> list[bytes]:
     """Make n exchanges, a share `odd` of them about something new.
 
-    Of these every other answer is a loop, which two judges pass. Every tenth exchange comes in two halves.
+    Of these every other answer is a loop, which two judges pass. Every tenth exchange comes in two halves; every 25th
+    answer is cut off.
     """
     known, strange, answers = sentences(n, first + 1), sentences(n, first + 2, ODD), answered(n, first + 3)
     made: list[dict[str, Any]] = []
@@ -74,7 +75,7 @@ def _exchange(i: int, prompt: str, answer: str) -> Iterator[dict[str, Any]]:
     model = "big" if i % 3 else "small"
     head = {"id": f"m{i}", "time": START + STEP * i, "trace_id": f"{i:032x}"}
     request = {"model": model, "messages": [{"role": "user", "content": prompt}]}
-    choice = {"message": {"content": answer}, "finish_reason": "stop"}
+    choice = {"message": {"content": answer}, "finish_reason": "stop" if i % 25 else "length"}
     response = {"model": model, "choices": [choice]}
     if i % 10:
         yield head | {"request": request, "response": response}

@@ -130,21 +130,36 @@ ROWS = (
             "the agents. Against training it is usually above 1; record a baseline to make it mean something.",
             Query("max by (reference, window) (offmap_mix_change{@})", "last {{window}} against {{reference}}"),
             Query("max(offmap_mix_change{@} * 0 + 1)", "warns at"),
-            size=(6, 8),
+            size=(8, 8),
         ),
         lines(
             "Diversity of prompts",
             "How many different prompts there are, over what is typical of the reference. Normal: about 1. Small "
             "orders weigh rare prompts more.",
             Query("min by (order) (offmap_prompt_diversity_ratio{@})", "order {{order}}"),
-            size=(6, 8),
+            size=(8, 8),
         ),
         lines(
             "Spread of p-values",
             "1 where p-values spread as in training; lower when texts lie off the map, and when they keep to its "
             "middle.",
-            Query("min by (side, window) (offmap_alpha_precision{@})", "{{side}}s, {{window}}"),
-            size=(6, 8),
+            Query("min by (side, window) (offmap_alpha_precision{@})", "{{side}}, {{window}}"),
+            size=(8, 8),
+        ),
+    ),
+    (
+        lines(
+            "Off the map by length",
+            "Share of prompts with p ≤ .05 among those of each length (up to so many word pieces). Normal: 5% in "
+            "each, since texts are compared with texts of their length. One length alone: a new kind of prompt, a "
+            "template say.",
+            Query(
+                'sum by (length) (increase(offmap_length_texts_total{@, side="prompt", band=~"0.01|0.05"}[$window]))\n'
+                '  / sum by (length) (increase(offmap_length_texts_total{@, side="prompt"}[$window]))',
+                "up to {{length}}",
+            ),
+            unit="percentunit",
+            size=(8, 8),
         ),
         lines(
             "Length",
@@ -156,7 +171,19 @@ ROWS = (
                 "  / on (side) max by (side) (offmap_reference_tokens{@})",
                 "{{side}}",
             ),
-            size=(6, 8),
+            size=(8, 8),
+        ),
+        lines(
+            "Scripts",
+            "Share of prompts by the script of most of their letters, a hint at the language. Context: another script "
+            "may be why more lies off the map. It does not tell languages of one script apart.",
+            Query(
+                'sum by (script) (increase(offmap_script_texts_total{@, side="prompt"}[$window]))\n'
+                '  / on () group_left sum(increase(offmap_script_texts_total{@, side="prompt"}[$window]))',
+                "{{script}}",
+            ),
+            unit="percentunit",
+            size=(8, 8),
         ),
     ),
     (
