@@ -17,7 +17,7 @@ from detectors.rows import LayerRows
 from detectors.style import StyleReference, chunk_distance, standardised, text_means
 
 MOST_PROTOTYPES = 2000
-"""Half of them cost half and tell Dolly from Alpaca worse by .017 of AUROC; twice as many cost twice and gain nothing."""
+"""Half of them cost half and tell Dolly from Alpaca worse by .017 of AUROC; twice as many cost twice, for nothing."""
 
 
 class PieceStates(NamedTuple):
