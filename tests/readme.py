@@ -14,6 +14,7 @@ import typer.main
 import config
 from agent.cli import app
 from agent.metric_table import metrics_markdown
+from benchmarks import figures
 
 
 def commands_markdown() -> str:
@@ -45,6 +46,7 @@ README = Path(__file__).parents[1] / "README.md"
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands_markdown,
     "configuration": config.reference_markdown,
+    "figures": figures.markdown,
     "metrics": metrics_markdown,
 }
 PART = re.compile(r"(?<=<!-- generated: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)

@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from benchmarks import readme, results, run
+from benchmarks import figures, readme, results, run
 from benchmarks.table import NoDataError, Row, data_file
 
 
@@ -155,3 +155,11 @@ def test_the_page_says_what_the_results_say():
 
 def test_every_benchmark_has_a_theme_and_every_theme_benchmarks():
     assert sorted(name for names in readme.THEMES.values() for name in names) == run.names()
+
+
+def test_the_main_readme_shows_kept_values_only(kept, monkeypatch):
+    monkeypatch.setattr(figures, "FIGURES", (("both", "made_up", r"a|b"),))
+    with pytest.raises(LookupError, match="made_up"):
+        figures.markdown()
+    results.save("made_up", [Row("a", 1.0, reference="x"), Row("b", 2.0, unit="s", reference="x")], "make bench", 1, {})
+    assert figures.markdown().endswith("| both | 1 / 2 s | x |")
