@@ -35,15 +35,15 @@ class Pairs(NamedTuple):
         )
 
 
-COMPONENTS = 192
-"""Components of a vector that D and A look at, every second of 384 say: a third of the time, at most of the power."""
+COMPONENTS = 128
+"""Components of a vector that D and A look at, every third of 384 say: a tenth of the time, most of the power."""
 
 
 def thinned(whole: Whole) -> npt.NDArray[np.float32]:
     """Return rows (n, d) of the first of every k components, brought to length 1 again: about `COMPONENTS` of them.
 
     >>> thinned(Whole.of(np.ones((1, 384)))).shape, thinned(Whole.of(np.ones((1, 16)))).shape
-    ((1, 192), (1, 16))
+    ((1, 128), (1, 16))
     """
     return unit_rows(whole.rows[:, :: -(-whole.rows.shape[1] // COMPONENTS)].astype(np.float32))
 
