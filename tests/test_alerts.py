@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from config import load_settings
 from tests.monitoring.alert import Alert
 from tests.monitoring.asked import unknown
 from tests.monitoring.files import FILES, FOLDER, GROUPS
@@ -73,6 +74,17 @@ def test_the_runbook_says_what_to_do(alert: Alert) -> None:
 
 def test_the_runbook_has_no_alert_that_is_gone() -> None:
     assert re.findall(r"^## (Offmap\w+)$", RUNBOOK, re.MULTILINE) == [alert.name for alert in ALERTS]
+
+
+def test_the_runbook_s_false_pages_follow_from_the_run_length() -> None:
+    default = load_settings(None, {"profile": {"path": "p.offmap"}}).pager.run_length
+    assert f"`run_length: {default}` (the default)" in RUNBOOK
+    rows = re.findall(r"^\| ([\d,]+) \| ([\d.]+) a year \| ([\d,]+) \|$", RUNBOOK, re.MULTILINE)
+    assert len(rows) == 3
+    for prompts, pages, once in rows:
+        a_year = 365 * int(prompts.replace(",", ""))
+        assert float(pages) == pytest.approx(a_year / default, rel=0.05)
+        assert int(once.replace(",", "")) == a_year
 
 
 @pytest.mark.parametrize(
