@@ -31,7 +31,8 @@ class Whole(NamedTuple):
     @classmethod
     def from_rows(cls, rows: npt.NDArray[np.int8]) -> Whole:
         """Find the scales again of rows that were kept without them."""
-        lengths = np.linalg.norm(rows.astype(np.float32), axis=1)
+        squares = np.einsum("ij,ij->i", rows, rows, dtype=np.int64)  # in small pieces: never all rows as floats
+        lengths = np.sqrt(squares.astype(np.float32))
         return cls(rows, (1 / np.maximum(lengths, 1)).astype(np.float32))
 
     def take(self, chosen: slice | npt.NDArray[Any]) -> Whole:
