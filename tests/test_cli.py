@@ -1,6 +1,7 @@
 import ast
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import time
@@ -116,6 +117,12 @@ def test_fit_then_inspect(offmap, train: Path, tmp_path: Path) -> None:
     assert facts["sides"]["prompt"]["texts"] == 200
     assert facts["training"]["shapes"] == {"prompt": 200}
     assert facts["kept_examples"] == 0
+
+
+@pytest.mark.usefixtures("letters_model")
+def test_fit_says_what_the_style_channel_costs(offmap, train: Path, tmp_path: Path) -> None:
+    ended = offmap("fit", train, "-o", tmp_path / "shop.offmap", "--threads", 1, "--style-channel")
+    assert re.search(r"style channel: \d+ word pieces in context, .*; costs [\d,]+ µs a text of", ended.out)
 
 
 def test_a_profile_of_other_origin_is_shown_too(offmap) -> None:
