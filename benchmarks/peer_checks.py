@@ -16,12 +16,12 @@ from detectors.mmd import MixChange
 from detectors.mmd_fit import fit_mix
 
 WINDOW = 500
-CHECKS = 20
+CHECKS = 10
 STRANGE = 25
 """Out-of-scope texts in a window that has drifted: 5 %."""
 RUN_LENGTH = 50_000
 """What the pager's and the mix warning's are by default."""
-FEW = 1_500
+FEW = 1_000
 """Texts that Evidently compares with: its MMD takes their square, a hundred times."""
 
 
