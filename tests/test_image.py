@@ -22,6 +22,8 @@ from tests.kafka_traffic import new_topic, produce
 from tests.needs import require_program
 from tests.small import sentences, small_profile
 
+pytestmark = pytest.mark.timeout(1_200)  # the first test of them waits for Debian and for the image
+
 ROOT = Path(__file__).parents[1]
 MESSAGES = 300
 
