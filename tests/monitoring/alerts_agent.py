@@ -5,7 +5,8 @@ from tests.monitoring.alerts_drift import WHERE
 
 INSTANCE = (*WHERE, "instance")
 
-UNREAD = "bad_compression|bad_protobuf|failed|no_schema|not_json|not_utf8|oversized|too_deep|unreadable|unrecognised"
+UNREAD = "bad_avro|bad_compression|bad_protobuf|bad_schema|failed|no_schema|not_json|not_utf8|oversized"
+UNREAD += "|schema_unavailable|too_deep|unreadable|unrecognised"
 """Outcomes of a record that say that somebody's prompts are not read; the others say that there was none in it."""
 
 ENOUGH = "20"
