@@ -32,6 +32,9 @@ def ends_in_loop(text: str) -> bool:
     tail = text[-TAIL:]
     for digit in _DIGITS:  # several times as fast as one pass of `translate`
         tail = tail.replace(digit, "")
+    last = tail.rsplit(None, 1)[-1:]
+    if not last or tail.count(last[0].rstrip()[-SEED:]) < REPEATS:  # most texts need not be squeezed
+        return False
     tail = " ".join(tail.split())
     if len(tail) < SHORTEST:
         return False
