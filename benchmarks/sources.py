@@ -32,7 +32,9 @@ def rows() -> Iterable[Row]:
 def foreign() -> dict[str, Texts]:
     """Prompts from elsewhere, at most 2,000 of each."""
     sets = {"Dolly": "dolly", "Arena": "arena_prompts", "GSM8K": "gsm8k"}
-    return {name: others(file) for name, file in sets.items()} | {"CLINC150": clinc().test.take(np.arange(2_000))}
+    test = clinc().test
+    intents = test.take(np.random.default_rng(0).permutation(len(test.owner))[:2_000])
+    return {name: others(file) for name, file in sets.items()} | {"CLINC150": intents}
 
 
 def told(what: str, reference: Reference, train: Texts, known: Texts, new: Texts) -> Iterable[Row]:
