@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from agent.assembly import build_pipeline
 from agent.baseline_recorder import CrowdRecorder, RateRecorder
+from agent.cell_watch import ACCEPTED, RareCells
 from agent.durable import keep_apart
 from agent.intake import Clocks
 from agent.profile import STYLE, read_profile, write_profile
@@ -99,6 +100,8 @@ def record_baseline(
     before = profile.references[SIDE]
     run_length = float(before.get("mix_run_length", RUN_LENGTH))
     arrays = _without_baseline(before) | to_arrays(accepted)
+    if isinstance(rare := pipeline.exchanges.get("rare"), RareCells):
+        arrays[ACCEPTED] = rare.ended
     for name, each in own.items():
         prefix = baseline_prefix(settings.slices, name)
         arrays |= {prefix + key: array for key, array in to_arrays(each).items()}

@@ -13,7 +13,7 @@ from agent.metric_row import BANDS
 from agent.outcome_book import band
 from agent.outcome_kinds import Kind
 from detectors.interval import anytime_interval
-from detectors.rare import rare_cells, survival
+from detectors.rare import rare_cells, survival, survival_change
 
 if TYPE_CHECKING:
     from agent.join_entry import Numbers
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 SYNTHETIC = (0.3, 0.7, 1.0)
 """Upper ends of the bands of a cell's synthetic share; the 30 % is the field's rule of thumb, and no more."""
+
+ACCEPTED = "accepted_endings"
+"""The array of a profile with a baseline that holds how its exchanges ended: `RareCells.ended`."""
 
 FEWEST = 15
 """Exchanges in rare cells below which nothing is said of how they end."""
@@ -47,13 +50,23 @@ class RareCells:
         Fair counts of the cells (`detectors.coverage_fit.fair_counts`): the shares that fresh texts like training take.
     alpha : float
         Of the bounds.
+    accepted : ndarray of int64, shape (2, 2), optional
+        `ended` of the accepted baseline.
+
+    Attributes
+    ----------
+    ended : ndarray of int64, shape (2, 2)
+        Rare cells and common ones: exchanges, and failures among them.
     """
 
-    def __init__(self, counts: npt.NDArray[np.float64], alpha: float) -> None:
+    def __init__(
+        self, counts: npt.NDArray[np.float64], alpha: float, accepted: npt.NDArray[np.int64] | None = None
+    ) -> None:
         self._rare = rare_cells(counts)
         self._expected = float(counts[self._rare].sum() / max(counts.sum(), 1e-12))
         self._alpha = alpha
-        self._ended = np.zeros((2, 2), dtype=np.int64)  # (rare, common) × (exchanges, failures)
+        self._accepted = accepted
+        self.ended = np.zeros((2, 2), dtype=np.int64)
 
     def update(self, known: Sequence[Known], tally: Tally) -> None:
         """Count exchanges and failures."""
@@ -61,31 +74,40 @@ class RareCells:
             if prompt.p_value <= ON_MAP:
                 continue
             row = 0 if self._rare[prompt.cell] else 1
-            self._ended[row] += (new, failed)
+            self.ended[row] += (new, failed)
             for name, amount in (("exchanges", new), ("failures", failed)):
                 if amount:
                     tally.add(f"offmap_cell_{name}", ("common" if row else "rare",))
 
     def measure(self) -> Measured:
         """Return the rare cells' share of traffic, and how their exchanges end beside the others."""
-        n, failed = self._ended.T
+        n, failed = self.ended.T
         found: Measured = {"offmap_rare_share_expected": {(): self._expected}}
         if not n.sum():
             return found
         bounds = anytime_interval(n[0], n[1], self._alpha)
         found |= _interval("offmap_rare_share", float(n[0] / n.sum()), *map(float, bounds))
         if n.min() >= FEWEST:
-            found |= _interval("offmap_survival", *survival(n - failed, n, self._alpha))
+            found |= _interval("offmap_survival", *survival(n - failed, n, self._alpha)) | self._since_accepted()
         return found
+
+    def _since_accepted(self) -> Measured:
+        """Return what survival was in accepted traffic and how far it has moved, where enough of that was recorded."""
+        if self._accepted is None or self._accepted[:, 0].min() < FEWEST:
+            return {}
+        (n, failed), (n_before, failed_before) = self.ended.T, self._accepted.T
+        before = survival(n_before - failed_before, n_before, self._alpha / 2)
+        change = survival_change(survival(n - failed, n, self._alpha / 2), before)
+        return {"offmap_survival_expected": {(): before[0]}} | _interval("offmap_survival_change", *change)
 
     def get_state(self) -> State:
         """Return the counts, and how many cells they are of."""
-        return {"ended": self._ended.copy(), "cells": np.array(len(self._rare))}
+        return {"ended": self.ended.copy(), "cells": np.array(len(self._rare))}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on, if the reference has as many cells."""
         if int(state["cells"]) == len(self._rare):
-            self._ended = state["ended"].astype(np.int64)
+            self.ended = state["ended"].astype(np.int64)
 
 
 class Provenance:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.answer_memory import RecentAnswers
-from agent.cell_watch import Provenance, RareCells
+from agent.cell_watch import ACCEPTED, Provenance, RareCells
 from agent.collapse_watch import CollapseWatch, pair_reference
 from agent.judge_watch import JudgeWatch
 from agent.outcome_book import OutcomeBook
@@ -43,7 +43,7 @@ def make_exchange_watchers(settings: Settings, profile: Profile) -> dict[str, Ex
     if pairs is not None:
         found["collapse"] = CollapseWatch(pairs, settings.collapse, acknowledged)
     if "coverage_counts" in prompts:
-        found["rare"] = RareCells(prompts["coverage_counts"], outcomes.alpha)
+        found["rare"] = RareCells(prompts["coverage_counts"], outcomes.alpha, prompts.get(ACCEPTED))
     if "synthetic_share" in prompts:
         found["provenance"] = Provenance(prompts["synthetic_share"])
     return found

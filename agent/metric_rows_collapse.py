@@ -91,6 +91,23 @@ COLLAPSE = (
     Metric("offmap_survival_lower", "gauge", "Its lower confidence bound, valid however often it is looked at."),
     Metric("offmap_survival_upper", "gauge", "Its upper confidence bound; below 0, rare cells do worse."),
     Metric(
+        "offmap_survival_expected",
+        "gauge",
+        "What it was in the accepted baseline, where `offmap baseline` saw 15 exchanges of either kind.",
+    ),
+    Metric(
+        "offmap_survival_change",
+        "gauge",
+        "How far offmap_survival has moved since the accepted baseline: below 0, what is rare in training goes worse, "
+        "beside what is common, than it did.",
+    ),
+    Metric("offmap_survival_change_lower", "gauge", "Its lower confidence bound, valid however often it is looked at."),
+    Metric(
+        "offmap_survival_change_upper",
+        "gauge",
+        "Its upper confidence bound, of the baseline's chance too; below 0, it is worse than was accepted.",
+    ),
+    Metric(
         "offmap_provenance_exchanges",
         "counter",
         "Exchanges by the share of their prompt's training cell that a model wrote, as `fit --synthetic-field` said "

@@ -73,7 +73,7 @@ class Pipeline:
         self._join = join
         self._embedder = embedder
         self._sides = sides
-        self.slices, self._exchanges, self._settlement = watching
+        self.slices, self.exchanges, self._settlement = watching
         self.clocks = clocks
         self._tally = Tally()
         self._last_scored = float("-inf")
@@ -88,7 +88,7 @@ class Pipeline:
         n_kept = sum(visit.item.status == "kept" for visit in visits)
         scored = {name: found for name in SIDES if (found := self._score_side(name, visits)) is not None}
         known = self._settlement.settle(visits, scored)
-        for watcher in self._exchanges.values():
+        for watcher in self.exchanges.values():
             watcher.update(known, self._tally)
         if n_kept:
             self._last_scored = self.clocks.now() if self.clocks.now else self.intake.watermark
@@ -109,7 +109,7 @@ class Pipeline:
     def evaluate(self) -> Snapshot:
         """Measure everything as of now; the result is never changed afterwards."""
         found: dict[str, dict[Labels, Sample]] = self._tally.samples()
-        measured: list[Side | Slices | ExchangeWatcher] = [*self._sides.values(), *self._exchanges.values()]
+        measured: list[Side | Slices | ExchangeWatcher] = [*self._sides.values(), *self.exchanges.values()]
         if self.slices is not None:
             measured.append(self.slices)
         for part in measured:
@@ -126,7 +126,7 @@ class Pipeline:
         state: State = {"clock": np.array([self.intake.watermark, self._last_scored])}
         parts = {"tally": self._tally.get_state(), "join": to_arrays(self._join)}
         parts |= {f"side/{name}": side.get_state() for name, side in self._sides.items()}
-        parts |= {f"exchanges/{name}": watcher.get_state() for name, watcher in self._exchanges.items()}
+        parts |= {f"exchanges/{name}": watcher.get_state() for name, watcher in self.exchanges.items()}
         parts["settlement"] = self._settlement.get_state()
         if self.slices is not None:
             parts["slices"] = self.slices.get_state()
@@ -143,7 +143,7 @@ class Pipeline:
                 from_arrays(self._join, joins)
             for name, side in self._sides.items():
                 side.set_state(below(state, f"side/{name}/"))
-            for name, watcher in self._exchanges.items():
+            for name, watcher in self.exchanges.items():
                 if found := below(state, f"exchanges/{name}/"):
                     watcher.set_state(found)
             self._settlement.set_state(below(state, "settlement/"))

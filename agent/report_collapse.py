@@ -82,6 +82,9 @@ def _rare(snapshot: Snapshot) -> Iterator[str]:
     value, low, high = (_number(snapshot, f"offmap_survival{end}") for end in ("", "_lower", "_upper"))
     if value is not None and low is not None and high is not None:
         line += f"; ln of those that do not fail, rare over common: {value:+.3f} ({low:+.3f} to {high:+.3f})"
+    value, low, high = (_number(snapshot, f"offmap_survival_change{end}") for end in ("", "_lower", "_upper"))
+    if value is not None and low is not None and high is not None:
+        line += f", since the baseline {value:+.3f} ({low:+.3f} to {high:+.3f})"
     yield line
 
 

@@ -59,7 +59,7 @@ def baseline_prefix(slices: SliceSettings, name: str) -> str:
 
     >>> from config import SliceSettings
     >>> baseline_prefix(SliceSettings(field="tenant", values=("a",)), "a")
-    'slice_8c72cc59a6dcb2f9_'
+    'slice_7f9ed3c150ed3537_'
     """
     whose = (slices.field, name, *(sorted(slices.values) if name == OTHER else ()))
     return f"{BASELINE}{_key(json.dumps(whose))}_"

@@ -38,3 +38,14 @@ def survival(good: npt.NDArray[np.int64], n: npt.NDArray[np.int64], alpha: float
     share = np.maximum(good / n, 1e-12)
     value, low, high = (np.log(a / b) for a, b in ((share[0], share[1]), (lower[0], upper[1]), (upper[0], lower[1])))
     return float(value), float(low), float(high)
+
+
+def survival_change(
+    now: tuple[float, float, float], accepted: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Return how far survival moved since traffic that was accepted, and bounds: of two `survival`, each at half alpha.
+
+    >>> [round(each, 2) for each in survival_change((-0.12, -0.38, 0.06), (-0.02, -0.1, 0.05))]
+    [-0.1, -0.43, 0.16]
+    """
+    return now[0] - accepted[0], now[1] - accepted[2], now[2] - accepted[1]

@@ -76,6 +76,20 @@ def test_other_slices_than_those_recorded_compare_with_all_traffic(recorded: Pat
     assert set(snapshot["offmap_slice_pager_alarm"]) == {("calm", "slice_baseline"), ("other", "baseline")}
 
 
+def test_how_accepted_exchanges_ended_is_recorded_and_compared_with(quick_mix: None, tmp_path: Path) -> None:  # noqa: F811
+    small = read_profile(small_profile())
+    counts = small.references["prompt"]["counts"][0, -1].astype(np.float64)
+    prompt = small.references["prompt"] | {"coverage_counts": counts}
+    write_profile(tmp_path / "cells.offmap", dataclasses.replace(small, references={"prompt": prompt}))
+    log = traffic(tmp_path / "log.jsonl", 1_200, {"calm": 0.0}, 50)
+    log.write_text(log.read_text().replace("}", ', "response": "Done."}'))
+    record_baseline(settings(tmp_path / "cells.offmap"), [log], tmp_path / "new.offmap", 3_600)
+    ended = read_profile(tmp_path / "new.offmap").references["prompt"]["accepted_endings"]
+    snapshot = run_replay(settings(tmp_path / "new.offmap"), [log], ReplayOutputs()).snapshot
+    assert ended[:, 0].tolist() == [snapshot["offmap_cell_exchanges"][cells,] for cells in ("rare", "common")]
+    assert snapshot["offmap_survival_change"][()] == 0
+
+
 def test_inspect_says_what_was_accepted_and_what_the_pager_makes_of_it(recorded: Path) -> None:
     facts = inspect_profile(recorded)
     baseline = facts["baseline"]

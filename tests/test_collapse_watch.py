@@ -138,6 +138,7 @@ def test_how_exchanges_end_in_rare_cells_and_in_synthetic_ones(profile: Profile)
     good = {cells: 1 - found["offmap_cell_failures"][cells,] / n[cells,] for cells in ("rare", "common")}
     assert found["offmap_survival"][()] == pytest.approx(np.log(good["rare"] / good["common"]))
     assert found["offmap_survival_lower"][()] < found["offmap_survival"][()] < 0 < found["offmap_survival_upper"][()]
+    assert not [name for name in found if name.startswith(("offmap_survival_change", "offmap_survival_expected"))]
     made, failed = (dict.fromkeys(("0.3", "0.7", "1"), 0.0) for _ in range(2))
     for name, counts in (("offmap_provenance_exchanges", made), ("offmap_provenance_failures", failed)):
         for (synthetic, _), count in found[name].items():
