@@ -98,7 +98,8 @@ class RareCells:
         (n, failed), (n_before, failed_before) = self.ended.T, self._accepted.T
         before = survival(n_before - failed_before, n_before, self._alpha / 2)
         change = survival_change(survival(n - failed, n, self._alpha / 2), before)
-        return {"offmap_survival_expected": {(): before[0]}} | _interval("offmap_survival_change", *change)
+        found: Measured = {"offmap_survival_expected": {(): before[0]}}
+        return found | _interval("offmap_survival_change", *change)
 
     def get_state(self) -> State:
         """Return the counts, and how many cells they are of."""
