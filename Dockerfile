@@ -16,7 +16,7 @@ COPY pyproject.toml README.md ./
 COPY agent agent
 COPY config config
 COPY detectors detectors
-RUN PYTHONPATH=tools python3 -m hatchling build --target wheel dist \
+RUN PYTHONPATH=tools python3 -m hatchling build --target wheel --directory dist \
     && python3 -m pip --python /opt/offmap/bin/python install --no-cache-dir --no-compile --no-deps --no-index dist/*.whl
 # A fifth of it is never imported: tests, tools to make models, zstandard's second copy of itself, and what only downloads.
 # Then all is compiled: when it runs, nothing can be written.
