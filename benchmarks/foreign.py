@@ -65,8 +65,10 @@ def ask(peer: str, task: str, **arrays: npt.ArrayLike) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the peers that were asked so far."""
-    return {peer: version for peer, version in _seen.items() if peer != DUMMY}
+    """Return the versions of the peers that were asked since the last time that this was."""
+    found = {peer: version for peer, version in _seen.items() if peer != DUMMY}
+    _seen.clear()
+    return found
 
 
 def _run(command: list[str], peer: str, folder: Path) -> Mapping[str, Any]:

@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(name: str, *, record: bool) -> list[str]:
     """Run one benchmark and return what was short."""
     started = time.monotonic()
+    foreign.versions()
     try:
         found = measure(name)
     except Exception as problem:  # what one benchmark cannot do must not hide what the others measured
