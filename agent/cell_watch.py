@@ -31,12 +31,12 @@ FEWEST = 15
 """Exchanges in rare cells below which nothing is said of how they end."""
 
 
-def counted(known: Sequence[Known]) -> Iterator[tuple[Numbers, bool, bool]]:
-    """Yield the prompt's scores, whether the exchange is new, and whether a failure of it is: of those that count."""
+def counted(known: Sequence[Known]) -> Iterator[tuple[Known, Numbers, bool, bool]]:
+    """Yield those that count, with their prompt's scores, whether the exchange is new, and whether its failure is."""
     for one in known:
         failed = bool(one.fresh & Kind.ANY)
         if one.prompt is not None and one.kinds & Kind.COUNTED and (one.completed or failed):
-            yield one.prompt, one.completed, failed
+            yield one, one.prompt, one.completed, failed
 
 
 class RareCells:
@@ -70,7 +70,7 @@ class RareCells:
 
     def update(self, known: Sequence[Known], tally: Tally) -> None:
         """Count exchanges and failures."""
-        for prompt, new, failed in counted(known):
+        for _, prompt, new, failed in counted(known):
             if prompt.p_value <= ON_MAP:
                 continue
             row = 0 if self._rare[prompt.cell] else 1
@@ -125,11 +125,33 @@ class Provenance:
 
     def update(self, known: Sequence[Known], tally: Tally) -> None:
         """Count exchanges and failures by the band of the synthetic share, and by the band of the p-value."""
-        for prompt, new, failed in counted(known):
+        for _, prompt, new, failed in counted(known):
             labels = (f"{SYNTHETIC[self._band[prompt.cell]]:g}", f"{BANDS[band(prompt.p_value)]:g}")
             for name, amount in (("exchanges", new), ("failures", failed)):
                 if amount:
                     tally.add(f"offmap_provenance_{name}", labels)
+
+    def measure(self) -> Measured:
+        """Return nothing: counters add up over agents."""
+        return {}
+
+    def get_state(self) -> State:
+        """Return nothing."""
+        return {}
+
+    def set_state(self, _state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Do nothing."""
+
+
+class RegionEndings:
+    """How exchanges end by the region off the map that their prompt lies in: counters only."""
+
+    def update(self, known: Sequence[Known], tally: Tally) -> None:
+        """Count exchanges and failures of those regions that have a name."""
+        for one, _, new, failed in counted(known):
+            for name, amount in (("exchanges", new), ("failures", failed)):
+                if one.region and amount:
+                    tally.add(f"offmap_region_{name}", (f"r{one.region}",))
 
     def measure(self) -> Measured:
         """Return nothing: counters add up over agents."""

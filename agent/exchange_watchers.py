@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agent.answer_memory import RecentAnswers
-from agent.cell_watch import ACCEPTED, Provenance, RareCells
+from agent.cell_watch import ACCEPTED, Provenance, RareCells, RegionEndings
 from agent.collapse_watch import CollapseWatch, pair_reference
 from agent.judge_watch import JudgeWatch
 from agent.outcome_book import OutcomeBook
@@ -35,6 +35,7 @@ def make_exchange_watchers(settings: Settings, profile: Profile) -> dict[str, Ex
         "outcomes": OutcomeWatch(outcomes, counted),
         "judges": JudgeWatch(OutcomeRules(outcomes), outcomes.alpha, counted),
     }
+    found["regions"] = RegionEndings()
     prompts, responses = (profile.references.get(side, {}) for side in ("prompt", "response"))
     try:
         pairs = pair_reference(responses) if settings.embedding.score_responses else None

@@ -75,6 +75,8 @@ class Entry:
         Bits of `agent.outcome_kinds.Kind`: all that are known, and those that were reported.
     asked, wording, session, model, family : int
         Hashes: see `agent.join_known.Known`.
+    region : int
+        As there.
     vector : ndarray of float16, shape (d,), or None
         Of the half that waits for the other; None once nothing is waited for.
     """
@@ -96,6 +98,7 @@ class Entry:
     session: int = 0
     model: int = 0
     family: int = 0
+    region: int = 0
     prompt: Numbers | None = None
     response: Numbers | None = None
     vector: npt.NDArray[np.float16] | None = None

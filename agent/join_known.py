@@ -49,6 +49,8 @@ class Known(NamedTuple):
         Of prompt and response, in [−1, 1]; NaN where it is not known, and in every report after the first.
     vectors : Vectors or None
         Only with `completed`.
+    region : int
+        The prompt's region off the map: 1 for r1 and so on; 0 for none that had a name when it came.
     """
 
     time: float
@@ -67,6 +69,7 @@ class Known(NamedTuple):
     family: int
     cosine: float
     vectors: Vectors | None
+    region: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ _ENTRY = np.dtype(
         ("key", "u8"), ("trace", "u8"), ("deadline", "f8"), ("have", "u1"), ("time", "f8"), ("whole", "?"),
         ("expired", "?"), ("complete", "?"), ("answered", "?"), ("held", "u1"), ("kinds", "u4"), ("told", "u4"),
         ("asked", "u8"), ("wording", "u8"), ("session", "u8"), ("model", "u8"), ("family", "u8"),
+        ("region", "i4"),
         ("prompt", _NUMBERS), ("response", _NUMBERS), ("verdicts", "u1"), ("vector", "?"),
     ]
 )  # fmt: skip

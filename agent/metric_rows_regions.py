@@ -49,6 +49,18 @@ REGIONS = (
         LABELS,
     ),
     Metric(
+        "offmap_region_exchanges",
+        "counter",
+        "Exchanges whose prompt came to the region when it had its name, once per session: how many can fail.",
+        ("region",),
+    ),
+    Metric(
+        "offmap_region_failures",
+        "counter",
+        "Those of them that failed (the kind `any`). Whether a region is hard, not why.",
+        ("region",),
+    ),
+    Metric(
         "offmap_new_region_rate",
         "gauge",
         "Estimated chance that the next text off the map resembles no earlier one (Good–Turing): near 0 where a few "

@@ -50,9 +50,11 @@ class RegionWatch:
         self._terms = terms
 
     def update(self, times: npt.NDArray[np.float64], scores: SideScores, tally: Tally) -> None:
-        """Sort in what lies off the map, and count it by region."""
+        """Sort in what lies off the map, count it by region, and write the regions to `scores`."""
         off = scores.p_value <= self._level
         slots = self._regions.update(scores.vector, times, off)
+        if scores.region is not None:
+            scores.region[off] = slots + 1
         for slot, count in zip(*np.unique(slots, return_counts=True), strict=True):
             tally.add("offmap_region_texts", (self._side, _name(slot)), float(count))
         if self._terms is not None and scores.words is not None:

@@ -65,10 +65,19 @@ def print_regions(snapshot: Snapshot, terms: Terms, alpha: float = 0.05, console
         mine = [one for one in found if one.side == side]
         console.print(_table(side, mine, alpha))
         for one in mine:
+            if side == "prompt" and (ended := _endings(snapshot, one.region)) is not None:
+                console.print(f" {one.region:>4}  {ended}", markup=False, highlight=False)
             if words := terms.get(side, {}).get(one.region):
                 console.print(f" {one.region:>4}  {', '.join(words)}", markup=False, highlight=False)
     for (side,), rate in snapshot.get("offmap_new_region_rate", {}).items():
         console.print(f"{side}s off the map: {cast('float', rate):.0%} of the next ones would be unlike all before.")
+
+
+def _endings(snapshot: Snapshot, region: str) -> str | None:
+    """Say how often the exchanges of a region failed; None where none is known."""
+    names = ("offmap_region_exchanges", "offmap_region_failures")
+    n, failed = (cast("float", snapshot.get(name, {}).get((region,), 0.0)) for name in names)
+    return f"{failed / n:.0%} of {n:,.0f} exchanges failed" if n else None
 
 
 def _table(side: str, found: list[RegionFinding], alpha: float) -> Table:

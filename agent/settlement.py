@@ -63,7 +63,7 @@ class Settlement:
 
     def settle(self, visits: Sequence[Visit], scored: Mapping[str, SideScores]) -> list[Known]:
         """Take a batch in, in order; `scored` holds the scores of the texts that were due, by side."""
-        rows = {side: zip(_numbers(each), each.vector, strict=True) for side, each in scored.items()}
+        rows = {side: zip(_numbers(each), each.vector, _regions(each), strict=True) for side, each in scored.items()}
         known: list[tuple[Entry, Known]] = []
         for visit in visits:
             entry = visit.entry
@@ -153,6 +153,7 @@ class Settlement:
             family=entry.family,
             cosine=cosine,
             vectors=vectors if completed else None,
+            region=entry.region,
         )
 
 
@@ -173,12 +174,16 @@ def _numbers(scores: SideScores) -> Iterator[Numbers]:
     return map(Numbers, scores.p_value.tolist(), scores.novelty.tolist(), scores.cell.tolist())
 
 
-def _learn(entry: Entry, side: str, numbers: Numbers, vector: Vector) -> dict[str, Vector]:
+def _regions(scores: SideScores) -> list[int]:
+    return [0] * len(scores.cell) if scores.region is None else scores.region.tolist()
+
+
+def _learn(entry: Entry, side: str, numbers: Numbers, vector: Vector, region: int) -> dict[str, Vector]:
     """Write down the scores of one side, and return its vector by its name; nothing where nothing was embedded."""
     if numbers.cell < 0:
         return {}
     if side == "prompt":
-        entry.prompt = numbers
+        entry.prompt, entry.region = numbers, region
     else:
         entry.response = numbers
     return {side: vector}

@@ -72,7 +72,9 @@ class Side:
         p_values = self._reference.p_values(scores.novelty, tokens)
         vectors = text_vectors(encoded.layers[:, -1], encoded.owner, n)
         words = None if self._why is None else self._why.of(texts, p_values)
-        found = SideScores(scores.novelty, p_values, scores.cell, vectors, words, tokens=tokens)
+        found = SideScores(
+            scores.novelty, p_values, scores.cell, vectors, words, tokens=tokens, region=np.zeros(n, np.int32)
+        )
         if self._style is None or encoded.reduced is None:
             return found
         style = self._style.novelty(np.array(encoded.reduced, dtype=np.float64), encoded.owner, n)
@@ -101,6 +103,8 @@ class Side:
         self._count_lengths(scored, tally)
         tally.add("offmap_session_blocks", (self.name,), len(scored.blocks()))
         self._watching.update(times[known], scored, tally)
+        if scores.region is not None and scored.region is not None:
+            scores.region[known] = scored.region
 
     def measure(self) -> Measured:
         """Return what all watchers measure."""

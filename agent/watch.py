@@ -23,7 +23,8 @@ class SideScores(NamedTuple):
     them, are tuples of each text's rare words (`agent.words.RareWords`): for reports, never for state or metrics.
     `begins` says which texts begin a block of their session (`detectors.sessions`): what assumes that texts do not
     depend on each other takes those only; None where all do. `style_novelty` and `style_p_value` are of the style
-    channel, where there is one. `tokens` is how many word pieces of each text were embedded.
+    channel, where there is one. `tokens` is how many word pieces of each text were embedded. `region` is written by the
+    watcher of regions: 1 for r1 and so on, 0 for none that has a name.
     """
 
     novelty: Floats
@@ -35,6 +36,7 @@ class SideScores(NamedTuple):
     style_novelty: Floats | None = None
     style_p_value: Floats | None = None
     tokens: npt.NDArray[np.int64] | None = None
+    region: npt.NDArray[np.int32] | None = None
 
     def at(self, chosen: npt.NDArray[Any]) -> SideScores:
         """Return those of the texts at these indices, or where this mask is true."""

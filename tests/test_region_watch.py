@@ -146,6 +146,23 @@ def test_the_report_names_the_regions_and_fits_a_terminal(tmp_path: Path) -> Non
     assert "of the next ones would be unlike all before" in text
 
 
+def test_exchanges_count_for_the_region_of_their_prompt(tmp_path: Path) -> None:
+    path = log(tmp_path / "log.jsonl")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    hard = [row["id"].startswith("1-") for row in rows]
+    answered = [row | {"response": "" if fails else "Fine."} for row, fails in zip(rows, hard, strict=True)]
+    path.write_text("\n".join(map(json.dumps, answered)))
+    result = run_replay(load_settings(None, small_settings(outcomes={"any_of": ["empty"]})), [path], ReplayOutputs())
+    n, failed = (result.snapshot[f"offmap_region_{name}"] for name in ("exchanges", "failures"))
+    assert [failed.get(region, 0.0) for region in sorted(n)] in ([0.0, n["r2",]], [n["r1",], 0.0])
+    assert set(n) == {("r1",), ("r2",)}
+    named = of_prompts(result.snapshot, "offmap_region_texts")
+    assert all(0.95 * named[region] < count <= named[region] for (region,), count in n.items())  # a prompt counts once
+    text = printed(result.snapshot, {})
+    assert "100% of" in text
+    assert "0% of" in text
+
+
 def test_without_regions_nothing_is_printed() -> None:
     assert printed({}, {}) == ""
 
