@@ -21,14 +21,14 @@ def test_the_same_seed_gives_the_same_arrays_and_another_gives_others():
 
 
 def test_held_out_texts_calibrate_and_others_of_them_give_the_constants():
-    reference, facts = fit_reference(TRAIN, calibration=made_up(1000, seed=2))
+    reference, facts, _ = fit_reference(TRAIN, calibration=made_up(1000, seed=2))
     assert facts["method"] == "held-out"
     assert facts["calibration_texts"] == 800
     assert (p_values(reference, made_up(4000, seed=3), 4000) <= 0.05).mean() == pytest.approx(0.05, abs=0.03)
 
 
 def test_cross_fitting_scores_every_text_out_of_fold():
-    reference, facts = fit_reference(TRAIN)
+    reference, facts, _ = fit_reference(TRAIN)
     assert facts["method"] == "cross-fitted"
     assert facts["calibration_texts"] == 800
     assert facts["folds"] == 5
@@ -103,7 +103,7 @@ def test_a_group_that_is_most_of_it_is_refused():
 
 def test_rows_that_are_all_alike_still_give_p_values():
     same = MadeUp(np.repeat(TRAIN.layers[:1], 200, axis=0), np.full(200, 9, np.int32), np.arange(200, dtype=np.int32))
-    reference, facts = fit_reference(same)
+    reference, facts, _ = fit_reference(same)
     assert facts["twin_rate"] == 1
     assert facts["near_duplicates_joined_at"] is None
     assert np.isfinite(p_values(reference, same, 200)).all()
