@@ -95,7 +95,7 @@ class AgentProcess:
         wanted = set(labels.items())
         return sum(value for (found, at), value in self.samples().items() if found == name and wanted <= set(at))
 
-    def wait_until(self, condition: Any, seconds: float = 60.0) -> None:
+    def wait_until(self, condition: Any, seconds: float = 100.0) -> None:
         """Wait for `condition(self)`, or fail with the end of the log."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -119,7 +119,7 @@ def test_configured_anew_again_and_again_it_counts_what_a_straight_run_counts(
         os.kill(agent.pid, signal.SIGHUP)
         agent.wait_until(lambda a: progress(a) >= 1.0)
         agent.wait_until(lambda _: prometheus.value("sum(offmap_records_total)") == MESSAGES, 15)
-        assert agent.total("offmap_checkpoint_loads_total", outcome="resumed") >= 2
+        agent.wait_until(lambda a: a.total("offmap_checkpoint_loads_total", outcome="resumed") >= 2)
         for name in COUNTED:
             series = prometheus.raw(name)
             assert series
