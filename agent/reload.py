@@ -126,7 +126,8 @@ class Reload:
         if self._file is None or (now < self._look_at and not asked):
             return False
         self._look_at = now + LOOK_SECONDS
-        self._hangup.clear()
+        if asked:  # one that comes just now is for the next look
+            self._hangup.clear()
         if asked or self._file.changed():
             self._read(self._file, even_if_equal=asked)
         return self.pending
