@@ -62,7 +62,7 @@ class CollapseWatch:
         signs = np.stack([seen.tail, seen.echo, seen.verbatim, again], axis=1)
         self._count(signs, tally)
         self._window.update(Pairs(pairs.prompts, pairs.responses, seen.cell, signs))
-        for i in np.flatnonzero((self._window.alarms > 0) & np.isnan(self._times)):
+        for i in np.flatnonzero(self._window.alarms > self._seen):  # those of this batch
             self._times[i] = known[pairs.place[self._window.alarms[i] - 1 - self._seen]].time
         self._seen += len(signs)
 

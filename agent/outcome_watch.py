@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,9 @@ class OutcomeWatch:
     ----------
     settings : OutcomeSettings
     acknowledged : str
-        The user's word, and what counts as a failure: with another one the ratios begin anew; the counters go on.
+        The user's word, and what counts as a failure: with another one the ratios begin anew; the counters go on. Of
+        exchanges from before, what comes late (feedback, a verdict) is then left out of the ratios: they would have
+        failures of exchanges that they do not have.
     """
 
     def __init__(self, settings: OutcomeSettings, acknowledged: str) -> None:
@@ -41,19 +44,27 @@ class OutcomeWatch:
         self._n_uncovered = BANDS.index(settings.uncovered_level) + 1
         self._acknowledged = acknowledgement(acknowledged)
         self._counts = np.zeros((2, len(BANDS), len(OUTCOMES)), dtype=np.int64)  # failures, exchanges
+        self._since, self._latest = -math.inf, -math.inf  # event time: the ratios' first exchange is newer
 
     def update(self, known: Sequence[Known], tally: Tally) -> None:
         """Count what is new, of those exchanges that stand for their session."""
         found: Counter[tuple[int, int, Kind]] = Counter()
+        compared: Counter[tuple[int, int, Kind]] = Counter()
         for one in known:
-            if one.kinds & Kind.COUNTED and one.prompt is not None:
-                place = band(one.prompt.p_value)
-                found.update((0, place, kind) for kind in OUTCOMES if one.fresh & kind)
-                found.update((1, place, kind) for kind in _told(one))
+            if not one.kinds & Kind.COUNTED or one.prompt is None:
+                continue
+            place = band(one.prompt.p_value)
+            new = [(0, place, kind) for kind in OUTCOMES if one.fresh & kind]
+            new += [(1, place, kind) for kind in _told(one)]
+            found.update(new)
+            if not one.time <= self._since:  # one of unknown time too: then all are
+                compared.update(new)
+            self._latest = max(self._latest, one.time)  # NaN, the second, is never larger
         for (which, place, kind), count in found.items():
-            self._counts[which, place, _PLACES[kind]] += count
             name = "offmap_outcome_exchanges" if which else "offmap_outcomes"
             tally.add(name, (f"{BANDS[place]:g}", kind.name.lower()), count)
+        for (which, place, kind), count in compared.items():
+            self._counts[which, place, _PLACES[kind]] += count
 
     def measure(self) -> Measured:
         """Return ratio, bounds and evidence of each kind that there is enough of."""
@@ -73,14 +84,18 @@ class OutcomeWatch:
         return found
 
     def get_state(self) -> State:
-        """Return the counts."""
-        return {"counts": self._counts.copy(), "acknowledged": self._acknowledged}
+        """Return the counts, and from when on."""
+        times = np.array([self._since, self._latest])
+        return {"counts": self._counts.copy(), "acknowledged": self._acknowledged, "times": times}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on from `get_state`, unless the user has acknowledged what it led to."""
+        self._since, self._latest = state.get("times", np.array([-np.inf, -np.inf])).tolist()
         same = state["counts"].shape == self._counts.shape
         if same and np.array_equal(state["acknowledged"], self._acknowledged):
             self._counts = state["counts"].astype(np.int64)
+        else:
+            self._since = self._latest
 
     def _split(self, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Add bands up to uncovered and covered, shape (2, kinds)."""

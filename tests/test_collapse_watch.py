@@ -105,6 +105,16 @@ def test_a_few_answers_for_everything_raise_alarms_that_stay(profile: Profile) -
     assert not any(acknowledged.evaluate()["offmap_collapse_alarm"].values())
 
 
+def test_a_log_without_times_alarms_without_a_time(profile: Profile) -> None:
+    pipeline = make(profile)
+    bare = [row | {"time": None} for row in canned(pair_rows(700, 4), 0.5)]
+    found = feed(pipeline, records(bare), 64)
+    assert found["offmap_collapse_alarm"]["recycled",] == 1
+    assert "offmap_collapse_alarm_timestamp_seconds" not in found
+    later = feed(pipeline, records(pair_rows(100, 5), 700))
+    assert "offmap_collapse_alarm_timestamp_seconds" not in later
+
+
 def test_replayed_training_answers_echo(profile: Profile) -> None:
     rows, draw = pair_rows(1_100, 6), random.Random(1)
     told = [row | {"response": draw.choice(TRAIN)["response"]} if draw.random() < 0.3 else row for row in rows]

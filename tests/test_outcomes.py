@@ -232,6 +232,26 @@ def test_the_ratio_begins_anew_and_the_counters_go_on(make: Make, change: dict[s
     assert second.evaluate()["offmap_outcomes"] == first.evaluate()["offmap_outcomes"]
 
 
+def test_what_comes_late_of_exchanges_before_the_acknowledgement_is_not_in_the_ratio(make: Make) -> None:
+    """A day's verdicts come in one go, just after somebody said that he knows: more failures than exchanges since."""
+    first, second = make(), make("ticket 7")
+    feed(first, [exchange(i) for i in range(200)])
+    second.set_state(first.get_state())
+    newer = [exchange(i, LOOP) | {"id": f"new{i}", "time": NOW + 300 + i, "session_id": f"s{i}"} for i in range(200)]
+    feed(second, newer[140:155])
+    feed(second, [score(i, "thumbs", 0) for i in range(200)])
+    shown = second.evaluate()
+    assert "offmap_failure_ratio" not in shown
+    assert by_kind(second)["feedback"] == 200
+    feed(second, newer[155:])
+    third = make("ticket 7")
+    third.set_state(second.get_state())
+    feed(third, [score(i, "thumbs", -1) for i in range(200)])
+    assert set(third.evaluate()["offmap_failure_ratio"]) >= {("loop",), ("any",)}
+    assert ("feedback",) not in third.evaluate()["offmap_failure_ratio"]
+    assert third.evaluate()["offmap_failure_ratio"] == second.evaluate()["offmap_failure_ratio"]
+
+
 def test_an_old_checkpoint_s_join_buffer_loads(make: Make) -> None:
     first, second = make(), make()
     half = exchange(1)
