@@ -60,7 +60,12 @@ HEALTH = (
         "When a configuration was last taken up, seconds since the epoch.",
         durable=False,
     ),
-    Metric("offmap_worker_restarts", "counter", "Times that a failed worker was started again.", durable=False),
+    Metric(
+        "offmap_worker_restarts",
+        "counter",
+        "Times that a crashed worker was started again. What is waited out (see offmap_down) does not count.",
+        durable=False,
+    ),
     Metric(
         "offmap_canary_deviation",
         "gauge",

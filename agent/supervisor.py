@@ -68,9 +68,9 @@ def supervise(
         except Exception:
             log.exception("the worker failed; it starts again from its last checkpoint in %g s", wait)
             board.down("crashed")
+            board.count("offmap_worker_restarts")
         if time.monotonic() - began > LONGEST_WAIT_SECONDS:
             wait = FIRST_WAIT_SECONDS  # it had worked: this is a new trouble
-        board.count("offmap_worker_restarts")
         board.beat()
         (pause or stop.wait)(wait)
         wait, raised = min(2 * wait, LONGEST_WAIT_SECONDS), False

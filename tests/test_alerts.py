@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from agent.payloads.reasons import REASONS
 from config import load_settings
 from tests.monitoring.alert import Alert
-from tests.monitoring.asked import unknown
+from tests.monitoring.alerts_agent import ABSENT, NO_TRAFFIC, UNREAD
+from tests.monitoring.asked import unheard, unknown
 from tests.monitoring.files import FILES, FOLDER, GROUPS
 from tests.needs import require_program
 
@@ -98,6 +100,24 @@ def test_each_expression_asks_for_what_there_is(rule: dict[str, Any]) -> None:
     assert [unknown(expr) for expr in asked] == [[]] * len(asked)
 
 
+@pytest.mark.parametrize("name", ["README.md", "RUNBOOK.md"])
+def test_no_page_names_a_metric_a_label_or_a_value_that_there_is_not(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    assert text.count("offmap_") > 20
+    assert unheard(text) == []
+
+
+@pytest.mark.parametrize("query", re.findall(r"`([^`\n]*offmap_\w+[^`\n]*[(=][^`\n]*)`", RUNBOOK))
+def test_the_runbook_s_queries_are_promql(query: str) -> None:
+    assert unknown(query) == []
+
+
+def test_each_outcome_of_a_record_is_told_by_an_alert_or_is_no_loss() -> None:
+    no_loss = {"tombstone", "empty", "no_content", "no_prompt", "not_llm", "redacted"}
+    assert set(UNREAD.split("|")) == set(REASONS) - no_loss
+    assert set(NO_TRAFFIC.split("|")) < no_loss
+
+
 def test_grafana_is_given_the_same_alerts() -> None:
     def said(groups: list[dict[str, Any]], name: str) -> list[Any]:
         return [(r[name], r["for"], r["labels"], r["annotations"]["summary"]) for g in groups for r in g["rules"]]
@@ -110,6 +130,11 @@ def test_grafana_is_given_the_same_alerts() -> None:
         steps = {step["refId"]: step["model"] for step in rule["data"]}
         assert steps[rule["condition"]]["expression"] == "A"
         assert "$" not in str(steps)  # Grafana would look it up in its environment
-        used = re.findall(r"\$values\.(\w)\.Value", str(rule["annotations"]))
+        used = re.findall(r"\$values\.(\w)\.", str(rule["annotations"]))
         assert set(used) <= set(steps), rule["title"]
+        # without labels Grafana's texts would say unknown; and one series for all jobs would be some other's
+        assert all(re.search(r" by \(cluster, namespace, job\b", steps[ref]["expr"]) for ref in used), rule["title"]
+        # one ticket where the data source cannot be asked, and no page from each of them
+        assert rule["execErrState"] == ("Error" if rule["title"] == ABSENT.name else "KeepLast")
+        assert rule["noDataState"] == "OK"  # an expression gives nothing while all is well
         assert "query" not in str(rule["annotations"]).replace("querie", "")  # a function of Prometheus alone

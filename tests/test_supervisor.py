@@ -61,8 +61,10 @@ def test_a_sidecar_stays_up_and_says_why() -> None:
 
 def test_what_may_pass_is_waited_out_by_everybody() -> None:
     seen, work = failing(2, PassingError("profile_unreachable", "no answer"))
-    supervise(work, Board(), Event(), stay_up=False)
+    board = Board()
+    supervise(work, board, Event(), stay_up=False)
     assert len(seen) == 3
+    assert "offmap_worker_restarts" not in board.live(), "waiting is no crash"
 
 
 def test_stop_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from string import Formatter, ascii_uppercase
@@ -12,6 +13,9 @@ RUNBOOK = "RUNBOOK.md"
 
 DATASOURCE = "prometheus"
 """Grafana's uid of the Prometheus that is asked; whoever provisions the file puts theirs in its place."""
+
+WHERE = ("cluster", "namespace", "job")
+"""What tells one group of agents from another: one Prometheus may see several."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,10 @@ class Alert:
         printf verb without `%`, or one of the functions of Prometheus' templates. `{NAME:label=L}` is the number's
         label L instead of its value.
     numbers : mapping of str to str
-        More PromQL for the texts: `{by}` stands for the labels, `{same}` for the matchers of this alert's labels.
+        More PromQL for the texts. `{by}` stands for the alert's labels and `{same}` for their matchers, with more
+        behind a comma where needed: `{same, side="prompt"}`; `{by_where}` and `{where}` for those of `WHERE` alone.
+    on_error : {"KeepLast", "Error"}
+        What Grafana does where its data source gives an error: nothing, or it says so.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Alert:
     summary: str
     description: str
     numbers: Mapping[str, str] = field(default_factory=dict)
+    on_error: Literal["KeepLast", "Error"] = "KeepLast"
 
     @property
     def runbook(self) -> str:
@@ -60,10 +68,10 @@ def prometheus_rules(groups: Mapping[str, tuple[Alert, ...]]) -> dict[str, Any]:
 
 def _rule(alert: Alert) -> dict[str, Any]:
     def number(name: str, form: str) -> str:
-        matchers = "{" + ",".join(f"{label}=%q" for label in alert.labels) + "}"
-        asked = alert.numbers[name].replace(" by ({by})", "").replace("{by}, ", "")  # the matchers leave one of each
-        arguments = [f"$labels.{label}" for label in alert.labels] * asked.count("{same}")
-        query = " ".join(["printf", f"`{asked.replace('{same}', matchers)}`", *arguments])
+        # the matchers leave one of each
+        asked = re.sub(r" by \(\{(by|by_where)\}\)|\{by\}, ", "", alert.numbers[name])
+        arguments = [f"$labels.{label}" for which, _ in _MATCHERS.findall(asked) for label in _labels(alert, which)]
+        query = " ".join(["printf", f"`{_MATCHERS.sub(lambda found: _matchers(alert, found), asked)}`", *arguments])
         label = form.removeprefix("label=")
         shown = f'label "{label}"' if label != form else f"value | {_shown(form)}"
         return f"{{{{ with {query} | query }}}}{{{{ . | first | {shown} }}}}{{{{ else }}}}unknown{{{{ end }}}}"
@@ -75,6 +83,18 @@ def _rule(alert: Alert) -> dict[str, Any]:
         "labels": {"severity": alert.severity},
         "annotations": _annotations(alert, lambda form: f"{{{{ $value | {_shown(form)} }}}}", number),
     }
+
+
+_MATCHERS = re.compile(r"\{(same|where)(, [^}]+)?\}")
+
+
+def _labels(alert: Alert, which: str) -> tuple[str, ...]:
+    return alert.labels if which == "same" else WHERE
+
+
+def _matchers(alert: Alert, found: re.Match[str]) -> str:
+    named = ",".join(f"{label}=%q" for label in _labels(alert, found[1]))
+    return f"{{{named}{found[2] or ''}}}"
 
 
 def grafana_rules(groups: Mapping[str, tuple[Alert, ...]]) -> dict[str, Any]:
@@ -92,15 +112,16 @@ def _managed(alert: Alert) -> dict[str, Any]:
     refs = dict(zip(alert.numbers, ascii_uppercase[1:], strict=False))
 
     def number(name: str, form: str) -> str:
-        if form.startswith("label="):  # values go by the labels that they share with the alert: this one has one more
-            return "(see its series)"
-        ref = refs[name]
-        shown = f"{{{{ $values.{ref}.Value | {_shown(form)} }}}}"
+        ref, label = refs[name], form.removeprefix("label=")
+        # a value belongs to an alert where the labels of the one are among those of the other
+        shown = f"Labels.{label}" if label != form else f"Value | {_shown(form)}"
+        shown = f"{{{{ $values.{ref}.{shown} }}}}"
         return f'{{{{ if (index $values "{ref}").Labels }}}}{shown}{{{{ else }}}}unknown{{{{ end }}}}'
 
     queries = {"A": alert.expr}
     for name, ref in refs.items():
-        queries[ref] = alert.numbers[name].replace("{same}", "").replace("{by}", ", ".join(alert.labels))
+        asked = _MATCHERS.sub(lambda found: f"{{{found[2][2:]}}}" if found[2] else "", alert.numbers[name])
+        queries[ref] = asked.replace("{by}", ", ".join(alert.labels)).replace("{by_where}", ", ".join(WHERE))
     # The expression gives a series only where it holds, and its value is never negative. No `$A`: a dollar in
     # a query's model stands for a variable of Grafana's environment.
     above = [{"evaluator": {"type": "gt", "params": [-1]}}]
@@ -111,7 +132,7 @@ def _managed(alert: Alert) -> dict[str, Any]:
         "condition": "Z",
         "data": [*(_query(ref, expr) for ref, expr in queries.items()), _step("Z", "__expr__", condition)],
         "noDataState": "OK",
-        "execErrState": "Error",
+        "execErrState": alert.on_error,
         "for": alert.wait,
         "annotations": _annotations(alert, lambda form: f"{{{{ $values.A.Value | {_shown(form)} }}}}", number),
         "labels": {"severity": alert.severity},

@@ -1,30 +1,36 @@
 """The alerts on the agent itself: a watchman who is asleep must not look like a quiet night."""
 
-from tests.monitoring.alert import Alert
-from tests.monitoring.alerts_drift import WHERE
+from tests.monitoring.alert import WHERE, Alert
+from tests.monitoring.alerts_drift import BY
 
 INSTANCE = (*WHERE, "instance")
+EACH = ", ".join(INSTANCE)
 
 UNREAD = "bad_avro|bad_compression|bad_protobuf|bad_schema|failed|no_schema|not_json|not_utf8|oversized"
 UNREAD += "|schema_unavailable|too_deep|unreadable|unrecognised"
 """Outcomes of a record that say that somebody's prompts are not read; the others say that there was none in it."""
 
+NO_TRAFFIC = "not_llm|tombstone"
+"""Outcomes of a record that never held a prompt: they may come all night."""
+
 ENOUGH = "20"
 """Records in the look-back below which nothing is said: a share of three records is no share."""
+
+WORKS = "(offmap_up * (time() - offmap_last_poll_timestamp_seconds < bool 600) or offmap_up)"
+"""Whether an agent works. Up is not enough: a worker stuck in native code says up and reads nothing."""
+
+NONE_WORKS = (
+    f"max by ({BY}) {WORKS} == 0\n"
+    f"or max by ({BY}) (up) == 0\n"
+    f"  and on ({BY}) max by ({BY}) (present_over_time(offmap_up[7d]))"
+)
+"""A target that cannot be scraped has no series at all, and is known by what it had within the last week."""
 
 DOWN = Alert(
     name="OffmapDown",
     severity="page",
     wait="15m",
-    # Up is not enough: a worker stuck in native code says up and reads nothing. A target that cannot be scraped has no
-    # series at all, and is known by what it had within the last day. Agents without partitions are up: no alarm.
-    expr=(
-        "max by (namespace, job) (\n"
-        "  offmap_up * (time() - offmap_last_poll_timestamp_seconds < bool 600) or offmap_up\n"
-        ") == 0\n"
-        "or max by (namespace, job) (up) == 0\n"
-        "  and on (namespace, job) max by (namespace, job) (present_over_time(offmap_up[1d]))"
-    ),
+    expr=NONE_WORKS,  # agents without partitions are up: no alarm
     labels=WHERE,
     summary="Nothing watches the traffic: no offmap agent is up ({job})",
     description=(
@@ -41,33 +47,47 @@ BLIND = Alert(
     name="OffmapBlind",
     severity="page",
     wait="15m",
+    # prompts, since nothing else is paged for: responses that are scored without them say little
     expr=(
         "(\n"
-        "  sum by (namespace, job) (increase(offmap_records_total[30m]))\n"
-        f"    * on (namespace, job) min by (namespace, job) (offmap_sampled_fraction) >= {ENOUGH}\n"
-        "  or sum by (namespace, job) (offmap_lag_records)\n"
-        f"    - sum by (namespace, job) (offmap_lag_records offset 30m) >= {ENOUGH}\n"
+        f'  sum by ({BY}) (increase(offmap_records_total{{outcome!~"{NO_TRAFFIC}"}}[30m]))\n'
+        f"    * on ({BY}) min by ({BY}) (offmap_sampled_fraction) >= {ENOUGH}\n"
+        f"  or sum by ({BY}) (offmap_lag_records)\n"
+        f"    - sum by ({BY}) (offmap_lag_records offset 30m) >= {ENOUGH}\n"
         ")\n"
-        'unless on (namespace, job) sum by (namespace, job) (increase(offmap_texts_total{status="scored"}[30m])) > 0'
+        f'unless on ({BY}) sum by ({BY}) (increase(offmap_texts_total{{side="prompt", status="scored"}}[30m])) > 0'
     ),
     labels=WHERE,
-    summary="Traffic flows and nothing of it is scored ({job})",
+    summary="Traffic flows and no prompt of it is scored ({job})",
     description=(
-        "{value:.0f} records of {job} came in the last 30 minutes, and no text was scored (a page from "
+        "{value:.0f} records of {job} came in the last 30 minutes, and no prompt was scored (a page from "
         f"{ENOUGH} on). Most of them ended as {{outcome:label=outcome}}."
     ),
-    numbers={"outcome": "topk(1, sum by ({by}, outcome) (increase(offmap_records_total{same}[30m])) > 0)"},
+    numbers={
+        "outcome": (
+            "topk by ({by}) (1, sum by ({by}, outcome) "
+            f'(increase(offmap_records_total{{same, outcome!~"{NO_TRAFFIC}"}}[30m])) > 0)'
+        )
+    },
 )
 
 AGENT_DOWN = Alert(
     name="OffmapAgentDown",
     severity="warning",
     wait="30m",
-    expr="offmap_up == 0 unless on (namespace, job) max by (namespace, job) (offmap_up) == 0",
+    expr=(
+        f"max by ({EACH}, pod) (\n"
+        f"  {WORKS} == 0\n"
+        f"  or up == 0 and on ({BY}) max by ({BY}) (offmap_up)\n"
+        ")\n"
+        f"unless on ({BY}) (\n"
+        f"{NONE_WORKS}\n"
+        ")"
+    ),
     labels=INSTANCE,
     summary="An offmap agent is down while others work ({job}, {instance})",
     description=(
-        "{instance} of {job} has not been up for 30 minutes; its reason: {reason:label=reason}. Other agents of its "
+        "{instance} of {job} has not worked for 30 minutes; its reason: {reason:label=reason}. Other agents of its "
         "group read its share of the traffic."
     ),
     numbers={"reason": "max by ({by}, reason) (offmap_down{same}) == 1"},
@@ -77,21 +97,38 @@ ABSENT = Alert(
     name="OffmapAbsent",
     severity="warning",
     wait="1h",
-    expr="absent(offmap_up)",
-    labels=(),
-    summary="Prometheus sees no offmap agent at all",
-    description="No series offmap_up for an hour: no agent runs, or none is scraped. offmap's other alerts are mute.",
+    # the targets themselves are gone: no `up` that could be 0
+    expr=(
+        f"max by ({BY}) (present_over_time(offmap_up[1d]))\n"
+        f"  unless on ({BY}) max by ({BY}) (offmap_up)\n"
+        f"  unless on ({BY}) max by ({BY}) (up) == 0\n"
+        'or on () label_replace(absent(offmap_up), "job", "any job", "", "")'
+    ),
+    labels=WHERE,
+    summary="Prometheus sees no offmap agent any more ({job})",
+    description=(
+        "No series offmap_up of {job} for an hour: no agent runs, or none is scraped. offmap's other alerts are mute "
+        "about it."
+    ),
+    on_error="Error",  # one of them says that the data source cannot be asked; not all of them, nor with a page
 )
 
 RESTARTING = Alert(
     name="OffmapRestarting",
     severity="warning",
     wait="5m",
-    expr="max by (namespace, job, instance) (increase(offmap_worker_restarts_total[1h])) > 3",
+    # the worker within its process; and the process, which a kill for memory ends with all that it had counted
+    expr=(
+        f"max by ({EACH}) (increase(offmap_worker_restarts_total[1h])) > 3\n"
+        f"or max by ({EACH}) (\n"
+        f"  changes(process_start_time_seconds[1h])\n"
+        f"  and on ({EACH}) max by ({EACH}) (present_over_time(offmap_up[1h]))\n"
+        ") > 3"
+    ),
     labels=INSTANCE,
-    summary="An offmap agent's worker fails again and again ({job}, {instance})",
+    summary="An offmap agent fails again and again ({job}, {instance})",
     description=(
-        "The worker of {instance} of {job} was started again {value:.0f} times within an hour (a ticket above 3). "
+        "{instance} of {job} was started again {value:.0f} times within an hour (a ticket above 3). "
         "Nothing is lost or counted twice, but each time it reads again from its last checkpoint."
     ),
 )
@@ -99,19 +136,19 @@ RESTARTING = Alert(
 LAGGING = Alert(
     name="OffmapLagging",
     severity="warning",
-    wait="30m",
-    # Behind, and more so than half an hour ago: a backlog that is being worked off is no news, nor are the few records
-    # that a producer's transactions leave at the end of a quiet partition.
+    wait="1h",
+    # Behind, and for an hour more so than half an hour before: a backlog that is being worked off is no news, nor are
+    # the few records that a producer's transactions leave at the end of each partition that falls quiet.
     expr=(
-        "sum by (namespace, job) (offmap_lag_records)\n"
-        "  > max by (namespace, job) (offmap_target_lag_seconds)\n"
-        "    * sum by (namespace, job) (rate(offmap_records_total[15m]))\n"
-        "and sum by (namespace, job) (offmap_lag_records) > sum by (namespace, job) (offmap_lag_records offset 30m)"
+        f"sum by ({BY}) (offmap_lag_records)\n"
+        f"  > max by ({BY}) (offmap_target_lag_seconds)\n"
+        f"    * sum by ({BY}) (rate(offmap_records_total[15m]))\n"
+        f"and sum by ({BY}) (offmap_lag_records) - sum by ({BY}) (offmap_lag_records offset 30m) >= {ENOUGH}"
     ),
     labels=WHERE,
     summary="offmap falls behind its traffic ({job})",
     description=(
-        "{job} is {value:humanize} records behind, more than half an hour ago, at {rate:humanize} read a second; it "
+        "{job} is {value:humanize} records behind, and for an hour ever more, at {rate:humanize} read a second; it "
         "should be {target:humanizeDuration} behind at most. {fraction:humanizePercentage} of exchanges are scored."
     ),
     numbers={
@@ -121,16 +158,14 @@ LAGGING = Alert(
     },
 )
 
-_UNREAD_HOUR = f'sum by (namespace, job) (increase(offmap_records_total{{outcome=~"{UNREAD}"}}[1h]))'
+_UNREAD_HOUR = f'sum by ({BY}) (increase(offmap_records_total{{outcome=~"{UNREAD}"}}[1h]))'
 
 RECORDS_UNREAD = Alert(
     name="OffmapRecordsUnread",
     severity="warning",
     wait="15m",
     expr=(
-        f"{_UNREAD_HOUR}\n"
-        "  / sum by (namespace, job) (increase(offmap_records_total[1h])) > 0.05\n"
-        f"and {_UNREAD_HOUR} >= {ENOUGH}"
+        f"{_UNREAD_HOUR}\n  / sum by ({BY}) (increase(offmap_records_total[1h])) > 0.05\nand {_UNREAD_HOUR} >= {ENOUGH}"
     ),
     labels=WHERE,
     summary="A part of the traffic cannot be read ({job})",
@@ -140,8 +175,8 @@ RECORDS_UNREAD = Alert(
     ),
     numbers={
         "outcome": (
-            "topk(1, sum by ({by}, outcome) (increase(offmap_records_total{same}[1h])) "
-            f'and on (outcome) group by (outcome) (offmap_records_total{{outcome=~"{UNREAD}"}}))'
+            "topk by ({by}) (1, sum by ({by}, outcome) "
+            f'(increase(offmap_records_total{{same, outcome=~"{UNREAD}"}}[1h])) > 0)'
         )
     },
 )
@@ -150,9 +185,10 @@ CHECKPOINT_STALE = Alert(
     name="OffmapCheckpointStale",
     severity="warning",
     wait="5m",
+    # an agent that is down for another reason has nothing to save
     expr=(
-        "max by (namespace, job, instance) (time() - offmap_checkpoint_timestamp_seconds) > 600\n"
-        "unless on (namespace, job, instance) offmap_up == 0"
+        f"max by ({EACH}) (time() - offmap_checkpoint_timestamp_seconds) > 600\n"
+        f'unless on ({EACH}) offmap_down{{reason!="no_checkpoint"}} == 1'
     ),
     labels=INSTANCE,
     summary="An offmap agent's state is not saved ({job}, {instance})",
@@ -166,7 +202,7 @@ RELOAD_FAILED = Alert(
     name="OffmapReloadFailed",
     severity="warning",
     wait="15m",
-    expr="max by (namespace, job, instance) (offmap_config_last_reload_successful) == 0",
+    expr=f"max by ({EACH}) (offmap_config_last_reload_successful) == 0",
     labels=INSTANCE,
     summary="An offmap agent goes on with an old configuration ({job}, {instance})",
     description=(
@@ -180,8 +216,8 @@ PROFILE_OLD = Alert(
     severity="warning",
     wait="1h",
     expr=(
-        "max by (namespace, job) (time() - offmap_profile_created_timestamp_seconds)\n"
-        "  > max by (namespace, job) (offmap_profile_max_age_seconds)"
+        f"max by ({BY}) (time() - offmap_profile_created_timestamp_seconds)\n"
+        f"  > max by ({BY}) (offmap_profile_max_age_seconds)"
     ),
     labels=WHERE,
     summary="The profile that production is compared with is old ({job})",

@@ -8,11 +8,12 @@ first false page at least run_length prompts are expected to have been scored in
 Alarms stay on until they are acknowledged. `max_over_time` carries them over a scrape gap and a restart.
 """
 
-from tests.monitoring.alert import Alert
+from tests.monitoring.alert import WHERE, Alert
 
-WHERE = ("namespace", "job")
 SIDE = (*WHERE, "side", "reference")
 SLICE = (*WHERE, "slice", "reference")
+
+BY = ", ".join(WHERE)
 
 LOST = "0.01"
 """Share of training that must have been lost anew to be worth a ticket; that it is lost, the sequential test says."""
@@ -70,12 +71,13 @@ SLICE_NOVELTY = Alert(
     description=(
         "Evidence that more prompts of the slice {slice} of {job} lie off the map than was accepted "
         "(reference: {reference}): it pages at {threshold:.1f} and is {evidence:.1f} now. The drift most "
-        "likely began {began:humanizeDuration} ago."
+        "likely began {began:humanizeDuration} ago. One false page of any slice is expected in {days:.0f} days or more."
     ),
     numbers={
         "threshold": "min by ({by}) (offmap_slice_pager_threshold{same})",
         "evidence": "max by ({by}) (offmap_slice_pager_evidence{same})",
         "began": "time() - min by ({by}) (offmap_slice_pager_change_timestamp_seconds{same})",
+        "days": '1 / sum by ({by_where}) (1 / offmap_pager_run_length_days{where, side="prompt"})',
     },
 )
 
@@ -103,9 +105,9 @@ COVERAGE_LOST = Alert(
     wait="1h",
     # most services never ask for all of training: only what was asked for lately and no longer is, is news
     expr=(
-        "max by (namespace, job, side) (offmap_lost_mass)\n"
-        f"  - max by (namespace, job, side) (max_over_time(offmap_lost_mass[7d] offset 3d)) > {LOST}\n"
-        "and max by (namespace, job, side) (offmap_lost_mass offset 7d) >= 0"
+        f"max by ({BY}, side) (offmap_lost_mass)\n"
+        f"  - max by ({BY}, side) (max_over_time(offmap_lost_mass[7d] offset 3d)) > {LOST}\n"
+        f"and max by ({BY}, side) (offmap_lost_mass offset 7d) >= 0"
     ),
     labels=(*WHERE, "side"),
     summary="Production has stopped asking for a part of training ({job})",
@@ -122,15 +124,15 @@ BRITTLE = Alert(
     severity="warning",
     wait="1h",
     # the kinds that say most; the others are parts of `any`, or too common to be failures
-    expr='max by (namespace, job, kind) (max_over_time(offmap_brittle{kind=~"any|feedback|judge"}[10m])) == 1',
+    expr=latched("offmap_brittle", (*WHERE, "kind"), '{kind=~"any|feedback|judge"}'),
     labels=(*WHERE, "kind"),
     summary="The model fails more often off the map ({job}, {kind})",
     description=(
         "Exchanges of {job} whose prompt lies off the map fail {ratio:.2f} times as often as the others (kind: "
         "{kind}), at least {lower:.2f} times by bounds that hold however often one looks (a ticket above 1)."
     ),
-    numbers={
-        "ratio": "max by ({by}) (offmap_failure_ratio{same})",
+    numbers={  # of the agents that say so: others may have larger ratios that are chance
+        "ratio": "max by ({by}) (offmap_failure_ratio{same} and offmap_brittle{same} == 1)",
         "lower": "max by ({by}) (offmap_failure_ratio_lower{same})",
     },
 )
@@ -139,7 +141,7 @@ JUDGE_MIRROR = Alert(
     name="OffmapJudgeMirror",
     severity="warning",
     wait="1h",
-    expr="max by (namespace, job) (max_over_time(offmap_canary_alarm[10m])) == 1",
+    expr=latched("offmap_canary_alarm", WHERE),
     labels=WHERE,
     summary="Judges pass answers that are bad for certain ({job})",
     description=(
@@ -148,15 +150,19 @@ JUDGE_MIRROR = Alert(
         "verdicts are worth as little."
     ),
     numbers={
-        "rate": "max by ({by}) (offmap_canary_pass_rate{same})",
+        "rate": "max by ({by}) (offmap_canary_pass_rate{same} and offmap_canary_alarm{same} == 1)",
         "lower": "max by ({by}) (offmap_canary_pass_rate_lower{same})",
     },
 )
 
 COLLAPSE = {
-    "z": "max by ({by}) (abs(offmap_collapse_z{same}))",
-    "threshold": "max(offmap_collapse_threshold)",
+    "z": (
+        'max by ({by}) (-offmap_collapse_z{same, metric=~"diversity|tail"} '
+        'or offmap_collapse_z{same, metric!~"diversity|tail"})'
+    ),
+    "threshold": "max by ({by_where}) (offmap_collapse_threshold{where})",
 }
+"""How far off in the direction of a collapse: the first two fall in it, the others rise."""
 
 
 def collapse(metrics: str) -> str:
@@ -182,12 +188,12 @@ ECHO = Alert(
     name="OffmapEcho",
     severity="warning",
     wait="0m",
-    expr=collapse("echo|verbatim"),
+    expr=collapse("echo"),
     labels=(*WHERE, "metric"),
-    summary="Training answers are replayed ({job}, {metric})",
+    summary="Training answers are replayed ({job})",
     description=(
-        "More answers of {job} repeat training responses, or come close, than fresh answers to such prompts would (by "
-        "{metric}): {z:.1f} standard errors now, a ticket from {threshold:.1f} on."
+        "More answers of {job} come close to training responses, or repeat them, than fresh answers to such prompts "
+        "would: {z:.1f} standard errors now, a ticket from {threshold:.1f} on."
     ),
     numbers=COLLAPSE,
 )
