@@ -16,7 +16,10 @@ SHORTEST = 40
 """Characters of a response, normalised, that tell it from others: many exchanges may rightly end with "Yes."."""
 
 _LIMIT_REASONS = {"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"}
-_FILTER_REASONS = {"refusal", "content_filter", "content_filtered", "guardrail_intervened", "safety"}
+_FILTER_REASONS = {
+    "refusal", "content_filter", "content_filtered", "guardrail_intervened", "safety", "image_safety", "recitation",
+    "blocklist", "prohibited_content", "spii", "error_toxic",
+}  # fmt: skip
 _CLOSING = frozenset(".!?…:;。!?؟।॥)]}>\"'`”’»」』*_~|") | frozenset("✓✅🙂😊")
 _REFUSALS = {NONE: 0, SOFT: Kind.REFUSED_SOFTLY, HARD: Kind.REFUSED}
 
@@ -44,17 +47,17 @@ def answer_signs(exchange: Exchange) -> int:
     >>> answer_signs(Exchange(response="Done.", finish_reason="length")) == Kind.TRUNCATED
     True
     """
-    text = (exchange.response or "").rstrip()
     if has_failed(exchange):
         return Kind.ERROR
-    if not text:
-        return 0 if exchange.tool_calls or exchange.response is None else Kind.EMPTY
-    found = _REFUSALS[refusal_level(text)] | (Kind.LOOP if ends_in_loop(text) else 0)
+    if exchange.response is None:
+        return 0
+    text = exchange.response.rstrip()
     reason = (exchange.finish_reason or "").lower()
-    if reason in _FILTER_REASONS:
-        found |= Kind.REFUSED
-    if reason in _LIMIT_REASONS:
-        found |= Kind.TRUNCATED
-    elif text[-1] not in _CLOSING:
+    found = Kind.REFUSED if reason in _FILTER_REASONS else 0  # such answers are often empty
+    found |= Kind.TRUNCATED if reason in _LIMIT_REASONS else 0
+    if not text:
+        return found | (0 if exchange.tool_calls else Kind.EMPTY)
+    found |= _REFUSALS[refusal_level(text)] | (Kind.LOOP if ends_in_loop(text) else 0)
+    if not found & Kind.TRUNCATED and text[-1] not in _CLOSING:
         found |= Kind.UNFINISHED
     return found

@@ -22,17 +22,25 @@ if TYPE_CHECKING:
     from agent.watch import Measured
 
 CANARIES = (Kind.LOOP, Kind.EMPTY, Kind.RECYCLED, Kind.IRRELEVANT, Kind.PLANTED)
+"""Every value of the label `canary`, but for `any`. All but planted ones have to be in `outcomes.any_of` too: whoever
+leaves one out of what fails (by default irrelevant answers, which a joke or a number rightly is) tells no judge to."""
 MOST_JUDGES = 8
 """Judges that are compared with each other: the first that come."""
 ALARM = 0.5
 """A judge that passes more than this of the canaries is no judge."""
 
+_REFUSALS = Kind.REFUSED | Kind.REFUSED_SOFTLY
+_STANDS = Kind.COUNTED | Kind.PLANTED
 _TRUTHS = Kind.GOLD_GOOD | Kind.GOLD_BAD | Kind.PLANTED
 Opinions = dict[int, bool]
 
 
 class JudgeWatch:
     """Counts the verdicts of judging models on canaries, by family, and against each other.
+
+    A refusal may be right, so it is no canary, however often it comes; nor is an answer that stands for no session. The
+    pass rate takes the first verdict on each canary: others on the same answer depend on it. Scores of one fault alone
+    (`OutcomeRules.asks_for_one_fault`) count by family only: a loop is rightly not toxic.
 
     Parameters
     ----------
@@ -45,6 +53,7 @@ class JudgeWatch:
 
     def __init__(self, rules: OutcomeRules, alpha: float, acknowledged: str) -> None:
         self._rules = rules
+        self._canary_kinds = [kind for kind in CANARIES if kind & (rules.any_of | Kind.PLANTED)]
         self._alpha = alpha
         self._acknowledged = acknowledgement(acknowledged)
         self._canaries = np.zeros(2, dtype=np.int64)  # passed, failed
@@ -55,8 +64,9 @@ class JudgeWatch:
     def update(self, known: Sequence[Known], tally: Tally) -> None:
         """Count the verdicts that are new."""
         for one in known:
-            for verdict, fails in self._judged(one.verdicts):
-                self._count(one, verdict, tally, fails=fails)
+            self._count_families(one, tally)
+            if one.verdicts:
+                self._count_canary(one, tally)
             if one.verdicts or one.fresh & _TRUTHS:
                 self._compare(one)
 
@@ -100,14 +110,26 @@ class JudgeWatch:
             if fails is not None and self._rules.judge(verdict):
                 yield verdict, fails
 
-    def _count(self, one: Known, verdict: Verdict, tally: Tally, *, fails: bool) -> None:
-        family = "unknown"
-        if verdict.family and one.family:
-            family = "same" if verdict.family == one.family else "other"
-        tally.add("offmap_verdicts", (family,))
-        canaries = [kind.name.lower() for kind in CANARIES if one.kinds & kind]
-        if canaries:
-            self._canaries[int(fails)] += 1
+    def _whole(self, verdicts: Sequence[Verdict]) -> list[tuple[Verdict, bool]]:
+        """Return those of them that are on the answer as a whole."""
+        return [each for each in self._judged(verdicts) if not self._rules.asks_for_one_fault(each[0])]
+
+    def _count_families(self, one: Known, tally: Tally) -> None:
+        for verdict, _ in self._judged(one.verdicts):
+            family = "unknown"
+            if verdict.family and one.family:
+                family = "same" if verdict.family == one.family else "other"
+            tally.add("offmap_verdicts", (family,))
+
+    def _count_canary(self, one: Known, tally: Tally) -> None:
+        canaries = [kind.name.lower() for kind in self._canary_kinds if one.kinds & kind]
+        maybe_right = one.kinds & _REFUSALS and not one.kinds & Kind.PLANTED
+        if not canaries or maybe_right or not one.kinds & _STANDS:
+            return
+        verdicts = self._whole(one.verdicts)
+        if verdicts and not self._whole(one.earlier):
+            self._canaries[int(verdicts[0][1])] += 1
+        for _, fails in verdicts:
             for canary in (*canaries, "any"):
                 tally.add("offmap_canary_verdicts", (canary, "failed" if fails else "passed"))
 
@@ -125,7 +147,7 @@ class JudgeWatch:
     def _opinions(self, verdicts: Sequence[Verdict], known: Opinions) -> Opinions:
         """Add the first opinion of each judge, by the judge's number."""
         found = dict(known)
-        for verdict, fails in self._judged(verdicts):
+        for verdict, fails in self._whole(verdicts):
             name = self._rules.judge(verdict)
             if name not in self._judges and len(self._judges) < MOST_JUDGES:
                 self._judges.append(name)

@@ -77,14 +77,15 @@ OUTCOMES = (
         "offmap_canary_verdicts",
         "counter",
         "Verdicts of judging models on answers that are bad for certain, by what makes them so (loop, empty, recycled, "
-        "irrelevant; planted: marked by outcomes.canary_tag; any: each once) and outcome: passed, failed.",
+        "irrelevant, as far as in outcomes.any_of; planted: marked by outcomes.canary_tag; any: each once) and outcome "
+        "(passed, failed). Without refusals, which may be right, and without scores of one fault (a rule with >=).",
         ("canary", "outcome"),
     ),
     Metric(
         "offmap_canary_pass_rate",
         "gauge",
-        "Share of the canaries that judges passed: 0 for judges that can be believed. Since the state began, "
-        "or pager.acknowledged or what counts as a failure changed.",
+        "Share of the canaries that judges passed, by the first verdict on each: 0 for judges that can be believed. "
+        "Since the state began, or pager.acknowledged or what counts as a failure changed.",
     ),
     Metric(
         "offmap_canary_pass_rate_lower",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from config import OutcomeSettings
 
 _NO = {"", "0", "false", "no", "off"}
+_NUMBERS = {digest("true"): 1.0, digest("yes"): 1.0, digest("false"): 0.0, digest("no"): 0.0}
+"""What labels are as the value of a score that has a rule: of toxicity "no" is no failure."""
 
 
 def _digests(texts: Iterable[str]) -> frozenset[int]:
@@ -36,7 +38,9 @@ class OutcomeRules:
     """
 
     def __init__(self, settings: OutcomeSettings) -> None:
-        self._scores = dict(map(_comparison, settings.failing_scores))
+        rules = [_comparison(text) for text in settings.failing_scores]
+        self._scores = {name: fails for name, _, fails in rules}
+        self._faults = {name for name, sign, _ in rules if sign == ">="}
         self._failing, self._passing = _digests(settings.failing_labels), _digests(settings.passing_labels)
         self._judging, self._gold = _digests(settings.judge_scores), _digests(settings.gold_scores)
         self._canary_tag = settings.canary_tag
@@ -45,8 +49,9 @@ class OutcomeRules:
     def opinion(self, verdict: Verdict) -> bool | None:
         """Say whether a verdict fails the answer; None where it says neither. A score's rule comes before its label."""
         fails = self._scores.get(verdict.name)
-        if fails is not None and not math.isnan(verdict.value):
-            return fails(verdict.value)
+        value = _NUMBERS.get(verdict.label, math.nan) if math.isnan(verdict.value) else verdict.value
+        if fails is not None and not math.isnan(value):
+            return fails(value)
         if verdict.label in self._failing:
             return True
         return False if verdict.label in self._passing else None
@@ -56,6 +61,10 @@ class OutcomeRules:
         if verdict.name in self._gold:
             return 0
         return verdict.judge or (verdict.name if verdict.name in self._judging else 0)
+
+    def asks_for_one_fault(self, verdict: Verdict) -> bool:
+        """Say whether a score tells of one fault, such as toxicity, more being worse: few bad answers have it."""
+        return verdict.name in self._faults
 
     def bits(self, verdict: Verdict) -> int:
         """Return the bits that a verdict adds to what is known of its exchange."""
@@ -76,9 +85,10 @@ class OutcomeRules:
         return 0 if value.strip().casefold() in _NO else Kind.PLANTED
 
 
-def _comparison(text: str) -> tuple[int, Callable[[float], bool]]:
+def _comparison(text: str) -> tuple[int, str, Callable[[float], bool]]:
     match = COMPARISON.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no rule")  # the settings have been checked
     name, sign, limit = match[1], match[2], float(match[3])
-    return digest(name.casefold()), (lambda value: value <= limit) if sign == "<=" else (lambda value: value >= limit)
+    fails = (lambda value: value <= limit) if sign == "<=" else (lambda value: value >= limit)
+    return digest(name.casefold()), sign, fails

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
@@ -52,8 +53,9 @@ class OutcomeSettings(Section):
         ),
         max_length=64,
         description=(
-            "Which value of a score is a failure, by the score's name: `rating<=2`, `toxicity>=0.5`. Of a score that "
-            "is not named here only the label counts."
+            "Which value of a score is a failure, by the score's name: `rating<=2`, `toxicity>=0.5` (labels true and "
+            "yes are 1, false and no are 0). A rule with `>=` is of one fault: passing it says nothing of the rest of "
+            "the answer, so it is no verdict on a canary. Of a score that is not named here only the label counts."
         ),
     )  # fmt: skip
     failing_labels: Annotated[tuple[Text, ...], commas_or_list] = Field(
@@ -119,6 +121,9 @@ class OutcomeSettings(Section):
             match = COMPARISON.fullmatch(text)
             if match is None or not _is_number(match[3]):
                 yield Contradiction(("failing_scores",), f"{text!r} is not like `name<=2` or `name>=0.5`")
+        names = [match[1].casefold() for text in self.failing_scores if (match := COMPARISON.fullmatch(text))]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            yield Contradiction(("failing_scores",), f"more than one rule for {', '.join(twice)}")
         for text in self.families:
             match = FAMILY.fullmatch(text)
             if match is None or not _is_pattern(match[2]):
@@ -131,10 +136,9 @@ class OutcomeSettings(Section):
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def _is_pattern(text: str) -> bool:

@@ -16,9 +16,10 @@ _DIGITS = "0123456789"
 def ends_in_loop(text: str) -> bool:
     """Say whether a text ends with one piece said over and over.
 
-    Digits are left out, so that a numbered repetition is one too; white space counts as a single blank. Each earlier
-    place of the last `SEED` characters gives a period p; from the end back, s[i] = s[i − p] has to hold for `REPEATS`
-    periods, the first included, and for `SHORTEST` characters.
+    White space counts as a single blank. Each earlier place of the last `SEED` characters gives a period p; from the
+    end back, s[i] = s[i − p] has to hold for `REPEATS` periods, the first included, and for `SHORTEST` characters.
+    Looked at twice: as it is, and with digits left out, so that a numbered repetition is one too. There the piece has
+    to be letters for the most part: of columns of different numbers only the commas are left.
 
     Says nothing about a text that repeats itself with changes, or that recovered before its end.
 
@@ -28,25 +29,38 @@ def ends_in_loop(text: str) -> bool:
     True
     >>> ends_in_loop("Here it is. " + "I am not sure what you mean. " * 2), ends_in_loop("ha " * 20), ends_in_loop("")
     (False, False, False)
+    >>> ends_in_loop(", ".join(map(str, range(500))))
+    False
     """
     tail = text[-TAIL:]
+    if _repeated(tail):
+        return True
+    wordy = tail
     for digit in _DIGITS:  # several times as fast as one pass of `translate`
-        tail = tail.replace(digit, "")
+        wordy = wordy.replace(digit, "")
+    if len(wordy) == len(tail):
+        return False
+    piece = _repeated(wordy)
+    return 2 * sum(map(str.isalpha, piece)) >= max(len(piece), 1)
+
+
+def _repeated(tail: str) -> str:
+    """Return the piece that a text ends with over and over; nothing where it ends otherwise."""
     last = tail.rsplit(None, 1)[-1:]
     if not last or tail.count(last[0].rstrip()[-SEED:]) < REPEATS:  # most texts need not be squeezed
-        return False
+        return ""
     tail = " ".join(tail.split())
     if len(tail) < SHORTEST:
-        return False
+        return ""
     seed, place = tail[-SEED:], len(tail) - SEED
     while (place := tail.rfind(seed, 0, place + SEED - 1)) >= 0:
         period = len(tail) - SEED - place
         if period * REPEATS > len(tail):
-            return False
+            return ""
         covered = period + _common_suffix(tail, period)
         if covered >= max(SHORTEST, REPEATS * period):
-            return True
-    return False
+            return tail[-period:]
+    return ""
 
 
 def _common_suffix(text: str, shift: int) -> int:

@@ -34,6 +34,26 @@ def test_numbered_loops_count_and_lists_do_not() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        ", ".join(map(str, range(400))),
+        "\n".join(f"{i * i % 97}.{i % 7},{i * 31 % 89}.{i % 9}" for i in range(100)),
+        "\n".join(f"| {i} | {i * i} | {i**3} |" for i in range(60)),
+        "\n".join(f"{i} x 7 = {7 * i}" for i in range(60)),
+        "\n".join(f"10.0.{i // 9}.{i}" for i in range(90)),
+    ],
+    ids=["a list", "columns", "a table", "products", "addresses"],
+)
+def test_different_numbers_are_no_loop(text: str) -> None:
+    assert not ends_in_loop(text)
+
+
+def test_the_same_numbers_are_one() -> None:
+    assert ends_in_loop("The answer is " + "0" * 300)
+    assert ends_in_loop("Readings: " + "17, 4, " * 40)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "I'm sorry, but I can't assist with that request.",
         "I cannot, in good conscience, provide this.",
         "I won’t be able to help you write that.",

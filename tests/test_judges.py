@@ -21,7 +21,7 @@ from tests.test_outcomes import ASKED, GOOD, LOOP, Make, exchange, feed, make, s
 
 __all__ = ["make"]  # the fixture
 
-SETTINGS = OutcomeSettings(failing_scores=("rating<=4",), gold_scores=("expert",))
+SETTINGS = OutcomeSettings(failing_scores=("rating<=4", "toxicity>=0.5"), gold_scores=("expert",))
 FAMILIES = ModelFamilies(SETTINGS.families)
 
 
@@ -35,7 +35,8 @@ def verdict(value: float, judge: str = "gpt-4", name: str = "rating") -> Verdict
 
 def known(verdicts: list[Verdict], kinds: int = 0, fresh: int = 0, earlier: tuple[Verdict, ...] = ()) -> Known:
     facts: dict[str, Any] = {"time": 0.0, "prompt": None, "response": None, "completed": not earlier}
-    facts |= {"verdicts": tuple(verdicts), "earlier": earlier, "kinds": kinds, "fresh": fresh, "answered": True}
+    facts |= {"verdicts": tuple(verdicts), "earlier": earlier, "fresh": fresh, "answered": True}
+    facts["kinds"] = kinds | (0 if kinds & Kind.PLANTED else Kind.COUNTED)
     facts |= {"asked": 1, "wording": 2, "session": 0, "model": digest("vicuna-7b"), "family": FAMILIES("vicuna-7b")}
     return Known(**facts, cosine=0.5, vectors=Vectors())
 
@@ -51,7 +52,7 @@ def test_a_judge_that_passes_canaries_raises_the_alarm_after_about_twenty() -> N
     counted = tally.samples()["offmap_canary_verdicts"]
     assert counted == {
         (canary, outcome): float(count)
-        for canary in ("loop", "irrelevant", "any")
+        for canary in ("loop", "any")
         for outcome, count in (("passed", passed), ("failed", failed))
     }
     lower, upper = anytime_interval(passed, failed, 0.05)
@@ -68,6 +69,45 @@ def test_only_judges_and_only_canaries_count() -> None:
     judge.update([known([verdict(9, name="unheard-of")], Kind.LOOP)], tally)
     assert judge.measure() == {}
     assert "offmap_canary_verdicts" not in tally.samples()
+
+
+def test_what_may_be_right_is_no_canary() -> None:
+    """A refusal, an answer that nothing speaks against but its embedding, and what is not toxic."""
+    judge, tally = watch(), Tally()
+    kinds = [Kind.RECYCLED | Kind.REFUSED, Kind.EMPTY | Kind.REFUSED, Kind.RECYCLED | Kind.REFUSED_SOFTLY]
+    judge.update([known([verdict(9)], kind) for kind in (*kinds, Kind.IRRELEVANT)], tally)
+    of_toxicity = [verdict(0, name="toxicity"), Verdict(digest("toxicity"), np.nan, digest("pass"), digest("gpt-4"))]
+    judge.update([known([one], kind) for one in of_toxicity for kind in (Kind.LOOP, Kind.PLANTED)], tally)
+    assert judge.measure() == {}
+    assert sum(tally.samples()["offmap_verdicts"].values()) == 8
+    assert "offmap_canary_verdicts" not in tally.samples()
+    judge.update([known([verdict(9)], Kind.PLANTED | Kind.REFUSED)], tally)
+    assert judge.measure()["offmap_canary_pass_rate"] == {(): 1.0}
+
+
+def test_irrelevant_answers_are_canaries_where_they_count_as_failures() -> None:
+    settings = SETTINGS.model_copy(update={"any_of": ("irrelevant",)})
+    judge, tally = JudgeWatch(OutcomeRules(settings), 0.05, ""), Tally()
+    judge.update([known([verdict(9)], Kind.IRRELEVANT), known([verdict(9)], Kind.LOOP)], tally)
+    assert tally.samples()["offmap_canary_verdicts"] == {("irrelevant", "passed"): 1.0, ("any", "passed"): 1.0}
+
+
+def test_the_bounds_take_one_verdict_on_an_answer_and_one_answer_of_a_session() -> None:
+    judge, tally = watch(), Tally()
+    first, second = verdict(9), verdict(1, "claude-2")
+    judge.update([known([first, second], Kind.LOOP), known([second], Kind.LOOP, earlier=(first,))], tally)
+    judge.update([known([first], Kind.LOOP)._replace(kinds=Kind.LOOP)], tally)
+    assert judge.measure()["offmap_canary_pass_rate"] == {(): 1.0}
+    assert judge.get_state()["canaries"].tolist() == [1, 0]
+    counted = tally.samples()["offmap_canary_verdicts"]
+    assert (counted["any", "passed"], counted["any", "failed"]) == (1, 2)
+
+
+def test_a_judge_of_one_fault_is_not_compared_with_one_of_the_whole() -> None:
+    judge = watch()
+    for _ in range(600):
+        judge.update([known([verdict(0, name="toxicity"), verdict(1), verdict(9, "b")], Kind.GOLD_BAD)], Tally())
+    assert judge.get_state()["verdicts"][0, 1].tolist() == [[0, 0], [600, 0]]
 
 
 def test_verdicts_by_family() -> None:

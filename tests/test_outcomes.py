@@ -89,6 +89,9 @@ LOOP = "It was good. " + "I would say that again and again. " * 20
         ("The bill is due on", {}, {"unfinished"}),
         ("The bill is due on Monday.", {"finish": "length"}, {"truncated", "any"}),
         ("The bill is due on Monday.", {"finish": "content_filter"}, {"refused", "any"}),
+        ("The bill is due on Monday.", {"finish": "RECITATION"}, {"refused", "any"}),
+        ("", {"finish": "content_filter"}, {"empty", "refused", "any"}),
+        ("", {"finish": "length"}, {"empty", "truncated", "any"}),
         (LOOP, {}, {"loop", "any"}),
     ],
 )
@@ -292,6 +295,9 @@ def test_rules_on_scores_and_labels() -> None:
     assert bits("rating", 2.0) == Kind.JUDGED | Kind.JUDGE
     assert bits("rating", 3.0) == Kind.JUDGED
     assert bits("toxicity", 0.5) == Kind.RATED | Kind.FEEDBACK
+    assert [bits("toxicity", label=label) & Kind.FEEDBACK for label in ("yes", "true", "no", "fail")] == [
+        Kind.FEEDBACK, Kind.FEEDBACK, 0, Kind.FEEDBACK,
+    ]  # fmt: skip
     assert bits("toxicity", 0.5, judge="gpt-4") == Kind.JUDGED | Kind.JUDGE
     assert bits("other", 0.0) == 0
     assert bits("other", label="good") == Kind.RATED
@@ -304,6 +310,8 @@ def test_rules_on_scores_and_labels() -> None:
     [
         ({"failing_scores": ["rating"]}, "outcomes.failing_scores"),
         ({"failing_scores": ["rating<=low"]}, "outcomes.failing_scores"),
+        ({"failing_scores": ["rating<=nan"]}, "outcomes.failing_scores"),
+        ({"failing_scores": ["rating<=2", "Rating>=9"]}, "more than one rule for rating"),
         ({"families": ["openai=("]}, "outcomes.families"),
         ({"failing_labels": ["meh"], "passing_labels": ["Meh"]}, "outcomes.failing_labels"),
         ({"uncovered_level": 0.1}, "outcomes.uncovered_level"),

@@ -251,7 +251,7 @@ ROWS = (
     (
         lines(
             "Can the judges be believed?",
-            "Share of answers that are bad for certain (loops, empty, recycled, irrelevant ones) and that judges "
+            "Share of answers that are bad for certain (loops, empty, recycled, planted ones) and that judges "
             "passed. Normal: near 0. Where the least that it can be is above one half, it warns.",
             Query("max(offmap_canary_pass_rate{@})", "passed"),
             Query("max(offmap_canary_pass_rate_lower{@})", "at least"),
