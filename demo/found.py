@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -131,15 +131,16 @@ def _time(line: bytes) -> float:
 
 
 def read_count(url: str) -> Count:
-    """Read the agent's counters: those of its last checkpoint, so a few seconds old."""
-    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
-        samples = dict(_samples(answer.read().decode()))
+    """Read how far the agent is."""
+    samples = read_samples(url)
     records = sum(value for series, value in samples.items() if series.startswith("offmap_records_total{"))
     scored = samples.get('offmap_p_value_count{side="prompt"}', 0)
     uncovered = samples.get(f'offmap_p_value_bucket{{le="{LEVEL}",side="prompt"}}', 0)
     return Count(int(records), int(scored), int(uncovered))
 
 
-def _samples(text: str) -> Iterator[tuple[str, float]]:
-    for series, value in re.findall(r"^(offmap_\S+?) (\S+)$", text, re.MULTILINE):
-        yield series, float(value)
+def read_samples(url: str) -> dict[str, float]:
+    """Read /metrics, by series: what the last checkpoint holds, so a few seconds old."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    return {series: float(value) for series, value in re.findall(r"^(offmap_\S+?) (\S+)$", text, re.MULTILINE)}

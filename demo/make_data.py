@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 
 from demo.grammar import POOLS, Topic, Writer, read_shared, read_topics
+from demo.refusals import refuse_some
 from demo.traffic import (
     DOUBLED,
     MIX_FROM,
@@ -87,10 +88,12 @@ def make_files(seed: int = SEED) -> dict[str, bytes]:
     known, new = read_topics(POOLS / "known"), read_topics(POOLS / "new")
     moments: list[Moment] = [*([None] * TRAINING_ROWS), *draw_times(TRAFFIC_ROWS, random)]
     drawn = draw_topics(known, new, moments, random)
-    rows = fill_rows(drawn, moments, Writer(read_shared(POOLS / "shared.txt"), random))
+    shared, new_topics = read_shared(POOLS / "shared.txt"), [topic.name for topic in new]
+    rows = fill_rows(drawn, moments, Writer(shared, random))
+    logged = refuse_some(rows[TRAINING_ROWS:], new_topics, Writer(shared, Random(seed)))
     train = [{"prompt": row.prompt, "response": row.response, "topic": row.topic} for row in rows[:TRAINING_ROWS]]
-    lines, by_id, broken = log_traffic(rows[TRAINING_ROWS:], random)
-    truth = tell_truth(by_id, broken, [topic.name for topic in new])
+    lines, by_id, broken = log_traffic(logged, random)
+    truth = tell_truth(by_id, broken, new_topics)
     return {
         "train.jsonl": "".join(write_json(row) + "\n" for row in train).encode(),
         "traffic.jsonl": "".join(line + "\n" for line in lines).encode(),

@@ -15,7 +15,8 @@ from agent.records import Batch, Partition
 from agent.sources.files import FileSource
 from agent.wiring import run_agent
 from config import load_settings
-from demo.found import NOTHING, Finding, Part, compare, fit_profile, read_count, split_traffic
+from demo.answers import TOLERATED, show
+from demo.found import NOTHING, Part, fit_profile, read_count, split_traffic
 
 PORT = 9469
 
@@ -53,7 +54,9 @@ class Parts:
                     yield Batch(())
                 counts.append(now.since(before))
                 before = now
-        show(compare(self._parts, counts), self._url, stay=self._stay)
+        show(self._parts, counts, self._url)
+        if self._stay:
+            print(f"\n{self._url}/metrics serves these numbers until Ctrl-C.", flush=True)
         while self._stay:
             time.sleep(0.5)
             yield Batch(())
@@ -91,19 +94,11 @@ def main() -> None:
             "checkpoint": {"path": folder / "state", "interval_seconds": 1},
             "server": {"host": "127.0.0.1", "port": port},
             "logging": {"level": "warning", "format": "text"},
+            "pager": {"tolerated_share": TOLERATED},
         }
         parts = split_traffic(folder)
         print(f"\nRunning the agent on a week of production (demo/traffic.jsonl); see {url}/metrics\n", flush=True)
         run_agent(load_settings(None, overrides), make_source=lambda _settings, _listener: Parts(parts, url, stay=stay))
-
-
-def show(findings: Sequence[Finding], url: str, *, stay: bool) -> None:
-    """Print what was found."""
-    print("\nHow much of production lies outside the training data? New topics appeared in mid-week.")
-    print("(A share, and in brackets the interval that holds it in 95 of 100 cases however often one looks.)\n")
-    for finding in findings:
-        print(finding)
-    print(f"\n{url}/metrics serves these numbers until Ctrl-C." if stay else "", flush=True)
 
 
 def choose_port() -> int:

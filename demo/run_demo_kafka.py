@@ -15,7 +15,8 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
-from demo.found import LEVEL, NOTHING, Count, Part, compare, fit_profile, read_count, split_traffic
+from demo.answers import TOLERATED, show
+from demo.found import LEVEL, NOTHING, Count, Part, fit_profile, read_count, split_traffic
 from tests.agent_process import AgentProcess
 from tests.kafka_broker import Broker, running_broker
 from tests.prometheus_server import PrometheusServer
@@ -39,8 +40,7 @@ def main() -> None:
                 before = now
                 if server:
                     show_answer(server, part, now)
-            print("\nHow much of production lies outside the training data? New topics appeared in mid-week.\n")
-            print(*compare(parts, counts), sep="\n")
+            show(parts, counts, f"http://127.0.0.1:{agent.port}")
             serve(agent, server)
 
 
@@ -55,6 +55,7 @@ def running_agent(profile: Path, broker: Broker) -> Iterator[AgentProcess]:
             "kafka": {"bootstrap_servers": [broker.bootstrap], "topics": [TOPIC]},
             "sampling": {"min_fraction": 1.0},
             "checkpoint": {"interval_seconds": 1},
+            "pager": {"tolerated_share": TOLERATED},
         },
     )
     try:

@@ -24,13 +24,14 @@ HOURS = [1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 9, 8, 8, 8, 9, 10, 11, 10, 8, 6, 
 
 @dataclass(frozen=True)
 class Row:
-    """One exchange: `topic` and `group` are the truth about it, `time` is None in the training data."""
+    """One exchange: `topic`, `group`, `refused` are the truth about it, `time` is None in the training data."""
 
     prompt: str
     response: str
     topic: str
     group: str
     time: datetime | None = None
+    refused: bool = False
 
 
 def draw_times(n: int, random: Random) -> list[datetime]:
@@ -114,6 +115,12 @@ def count_groups(rows: Iterable[Row]) -> dict[str, int]:
     return dict(sorted(Counter(row.group for row in rows).items()))
 
 
+def count_refused(rows: Iterable[Row]) -> dict[str, int]:
+    """Count rows, and those of them that were refused."""
+    refused = [row.refused for row in rows]
+    return {"rows": len(refused), "refused": sum(refused)}
+
+
 def tell_truth(by_id: dict[str, Row], broken: list[dict[str, object]], new_topics: Sequence[str]) -> dict[str, Any]:
     """Say what a monitor ought to find in the traffic."""
     rows = list(by_id.values())
@@ -137,6 +144,10 @@ def tell_truth(by_id: dict[str, Row], broken: list[dict[str, object]], new_topic
             "share": round(len(new_ids) / len(after), 4),
             "groups_before_mix_change": count_groups(row for row in after if row.time and row.time < MIX_FROM),
             "groups_after_mix_change": count_groups(row for row in after if row.time and row.time >= MIX_FROM),
+        },
+        "refused": {
+            "new": count_refused(row for row in after if row.topic in new_topics),
+            "known": count_refused(row for row in rows if row.topic not in new_topics),
         },
         "broken_lines": broken,
         "topic_by_id": {name: row.topic for name, row in by_id.items()},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from demo import run_demo
+from demo import answers, run_demo
 from demo.found import Count, Finding, Part, compare, split_traffic
 from tests.needs import require_java, require_model, require_prometheus
 
@@ -48,6 +48,10 @@ def check_findings(output: str) -> None:
         assert uncovered[1] <= uncovered[0] <= uncovered[2]
         assert match.groups()[-1] == "inside"
     assert float(found["before"][3]) < 10 < float(found["after"][4]), "the new topics are seen"
+    assert re.search(r"^  page +0[5-8] March, \d\d:\d\d$", output, re.MULTILINE), output
+    (lower,) = re.findall(r"^  times as often .*\[([\d.]+), [\d.]+\]$", output, re.MULTILINE)
+    assert float(lower) > 1, "new topics are refused more often"
+    assert re.search(r"^  alarms +none \(of diversity, ", output, re.MULTILINE), output
 
 
 @pytest.mark.model
@@ -57,6 +61,8 @@ def test_the_demo_finds_the_truth_and_ends_by_itself():
     require_model()
     output = run("demo.run_demo")
     check_findings(output)
+    (began,) = re.findall(r"^  the drift began +05 March, (\d\d):\d\d   truth 05 March, 09:00$", output, re.MULTILINE)
+    assert 6 <= int(began) <= 12
     assert re.search(r"http://127\.0\.0\.1:\d+/metrics", output)
 
 
@@ -95,6 +101,7 @@ def two_parts(tmp_path, monkeypatch):
     paths = [tmp_path / "before.jsonl", tmp_path / "after.jsonl"]
     for path in paths:
         path.write_text('{"prompt": "a"}\n{"prompt": "b"}\n')
+    monkeypatch.setattr(answers, "read_samples", lambda _url: {})
     counts = iter([Count(0, 0, 0), Count(2, 2, 0), Count(2, 2, 0), Count(4, 4, 1)])
     monkeypatch.setattr(run_demo, "read_count", lambda _url: next(counts))
     return [Part(path.stem, path, 2, 0.0) for path in paths]
@@ -137,3 +144,42 @@ def test_a_quarter_of_strangers_is_a_quarter_new_however_much_is_usual(usual):
 
 def test_a_truth_outside_the_interval_is_shouted():
     assert "OUTSIDE" in str(Finding(part(0.5), Count(1000, 1000, 100)))
+
+
+TRUTH = {
+    "new_topics": {"from": "2026-03-05T09:00:00Z"},
+    "refused": {"new": {"rows": 10, "refused": 4}, "known": {"rows": 200, "refused": 3}},
+}
+
+
+def test_answers_stand_beside_the_truth():
+    pager = {
+        "alarm": 1,
+        "alarm_timestamp_seconds": 1772723589,
+        "change_timestamp_seconds": 1772701489,
+        "run_length": 7e4,
+    }
+    counts = {"0.01": (3, 8), "0.05": (0, 2), "0.2": (1, 100), "1": (2, 200)}
+    samples = {
+        **{f'offmap_pager_{name}{{reference="tolerated",side="prompt"}}': value for name, value in pager.items()},
+        **{f'offmap_outcomes_total{{band="{band}",kind="refused"}}': some for band, (some, _) in counts.items()},
+        **{f'offmap_outcome_exchanges_total{{band="{band}",kind="refused"}}': n for band, (_, n) in counts.items()},
+        **{f'offmap_failure_ratio{end}{{kind="refused"}}': x for end, x in (("", 30), ("_lower", 5), ("_upper", 99))},
+        'offmap_collapse_alarm{metric="echo"}': 1.0,
+        'offmap_collapse_alarm{metric="tail"}': 0.0,
+    }
+    found = "\n".join(answers.answers(samples, TRUTH))
+    assert re.search(r"page +05 March, 15:13$", found, re.MULTILINE)
+    assert re.search(r"began +05 March, 09:04   truth 05 March, 09:00$", found, re.MULTILINE)
+    assert "70,000" in found
+    assert re.search(r"refused +30\.0% off the map, 1\.0% on it$", found, re.MULTILINE)
+    assert re.search(r"truth +40\.0% of new topics, 1\.5% of known ones$", found, re.MULTILINE)
+    assert re.search(r"often +30\.0 \[5\.0, 99\.0\]$", found, re.MULTILINE)
+    assert re.search(r"alarms +echo \(of echo, tail\)$", found, re.MULTILINE)
+
+
+def test_what_an_agent_does_not_know_is_not_answered():
+    found = "\n".join(answers.answers({}, TRUTH))
+    assert "no page" in found
+    assert "not known off the map, not known on it" in found
+    assert "often" not in found

@@ -13,6 +13,7 @@ import pytest
 
 from demo.grammar import BRACES, POOLS, Writer, read_shared, read_topics
 from demo.make_data import HERE, make_files, write_rows
+from detectors.refusals import HARD, refusal_level
 
 ROOT = HERE.parent
 
@@ -121,6 +122,21 @@ def test_the_mix_changes_at_the_stated_time(truth):
     assert change["vanished"] not in later
     ratio = (later[change["doubled"]] / sum(later.values())) / (earlier[change["doubled"]] / sum(earlier.values()))
     assert 1.5 < ratio < 2.7
+
+
+def test_new_topics_are_refused_as_often_as_the_truth_says(lines, truth):
+    new, broken = set(truth["new_topics"]["ids"]), {bad["line"] for bad in truth["broken_lines"]}
+    rows = [json.loads(line) for number, line in enumerate(lines) if number not in broken]
+    found = {True: [0, 0], False: [0, 0]}
+    for row in rows:
+        answer = (
+            row["response"] if isinstance(row["response"], str) else row["response"]["choices"][0]["message"]["content"]
+        )
+        name = row["id"] if "id" in row else row["response"]["id"]
+        found[name in new][0] += refusal_level(answer) == HARD
+        found[name in new][1] += 1
+    assert found[True] == [truth["refused"]["new"]["refused"], truth["refused"]["new"]["rows"]]
+    assert found[False] == [truth["refused"]["known"]["refused"], truth["refused"]["known"]["rows"]]
 
 
 def test_times_rise_and_both_shapes_occur(lines, traffic):
