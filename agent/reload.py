@@ -42,9 +42,15 @@ class ConfigFile:
         Raises
         ------
         ConfigError
+            Whatever is wrong, a fault of our own included: it must neither end a sidecar nor the work in hand.
         """
         self._seen = self._content()
-        return load_settings(self.path, needs=("kafka",))
+        try:
+            return load_settings(self.path, needs=("kafka",))
+        except ConfigError:
+            raise
+        except Exception as error:
+            raise ConfigError([f"the agent fails with it ({type(error).__name__})"], source=str(self.path)) from error
 
     def changed(self) -> bool:
         """Compare what the file holds now; a mounted ConfigMap changes by a link to another folder."""

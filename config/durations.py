@@ -34,7 +34,7 @@ def _seconds(value: object) -> float:
     if isinstance(value, bool):
         return 0.0
     if isinstance(value, int | float):
-        return float(value)
+        return float(value) if value < 2**63 else float("inf")
     text = str(value).strip().lower()
     try:
         return float(text)  # an environment variable carries a number as text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from reprlib import Repr
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,8 @@ from config.section import Contradiction, ContradictionsError
 
 Place = tuple[int | str, ...]
 _SECRET = frozenset({"sasl_password", "password", "token", "url"})  # an address may hold a password
+_SHORT = Repr()  # of a few kilobytes with YAML's aliases, `repr` could make gigabytes
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 100, 100, 100
 
 
 def dotted(place: Place) -> str:
@@ -56,7 +59,7 @@ def _given(detail: ErrorDetails) -> str:
     is_text_wanted = detail["type"] == "string_type" and not isinstance(detail["input"], list | dict)
     advice = ["put it in quotes"] if is_text_wanted else []
     if not _SECRET.intersection(detail["loc"]):
-        shown = repr(detail["input"])
+        shown = _SHORT.repr(detail["input"])
         advice.insert(0, f"got {shown if len(shown) <= 60 else shown[:57] + '...'}")
     return f" ({': '.join(advice)})" if advice else ""
 

@@ -144,6 +144,6 @@ def _is_number(text: str) -> bool:
 def _is_pattern(text: str) -> bool:
     try:
         re.compile(text)
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         return False
     return True

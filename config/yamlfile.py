@@ -14,7 +14,17 @@ MAX_BYTES = 1_000_000
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """The safe loader, which would silently take the last of two equal keys, taught to object."""
+    """The safe loader, which would silently take the last of two equal keys, taught to object.
+
+    A value that is none of its kind, such as the date 2026-02-30, is YAML's error and no other.
+    """
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, AttributeError, OverflowError):
+            message = f"is no {node.tag.rpartition(':')[2]}, though it looks like one: put it in quotes"
+            raise yaml.constructor.ConstructorError(None, None, message, node.start_mark) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: dict[object, int] = {}
@@ -40,6 +50,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(_text(path), Loader=_StrictLoader)  # noqa: S506  a SafeLoader made stricter
     except yaml.YAMLError as error:
         raise ConfigError([_explain(error)], source=str(path)) from None
+    except RecursionError:
+        raise ConfigError(["is nested too deeply: not a configuration"], source=str(path)) from None
     if content is None:
         return {}
     if not isinstance(content, dict):

@@ -210,6 +210,11 @@ def test_contradictions_within_the_schema_registry(registry: dict[str, object], 
     assert "987654" not in problem
 
 
+BOMB = "a: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{','.join(9 * [f'*a{i - 1}'])}]\n" for i in range(1, 20))
+BOMB += "server: {port: *a19}\n"
+"""Twenty lines that would be 9^19 words if they were written out."""
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -223,11 +228,21 @@ def test_contradictions_within_the_schema_registry(registry: dict[str, object], 
         ("", "profile.path: is missing"),
         ("profile:\nserver:\n", "profile.path: is missing"),
         ("#" * 1_000_001, "not a configuration"),
+        ("[" * 3_000, "nested too deeply"),
+        ("pager: {acknowledged: 2026-02-30}\n", "line 1, column 23: is no timestamp, though it looks like one: put it"),
+        ("server: {port: 0x_}\n", "line 1, column 16: is no int"),
+        ("server: {port: !!timestamp x}\n", "line 1, column 16: is no timestamp"),
+        (f"server: {{port: {'9' * 5_000}}}\n", "line 1, column 16: is no int"),
+        (f"checkpoint: {{interval_seconds: {'9' * 400}}}\n", "checkpoint.interval_seconds: must be a duration"),
+        (
+            f"kafka: {{topic_pattern: {'(' * 3_000 + ')' * 3_000}}}\n",
+            "kafka.topic_pattern: is not a regular expression",
+        ),
+        (BOMB, "server.port: must be a valid integer (got [[["),
     ],
 )
 def test_broken_yaml(content: str, expected: str, tmp_path: Path) -> None:
-    problem = problems(content, tmp_path)[-1]
-    assert expected in problem
+    assert expected in "\n".join(problems(content, tmp_path))
 
 
 def test_a_file_that_is_not_text_or_not_there(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from agent.records import Batch, Partition, Record
 from agent.reload import ConfigFile, Reload
 from agent.supervisor import KnownError
 from agent.tally import Snapshot
-from config import Settings
+from config import ConfigError, Settings
 from tests.fakes import ListSource
 from tests.small import sentences, small_settings
 
@@ -155,6 +155,10 @@ def test_another_configuration_is_taken_up_and_nothing_is_lost_or_counted_twice(
 
 REFUSED = {
     "not YAML": (lambda written: written.put("kafka: ["), "line 1, column"),
+    "a day that does not exist": (
+        lambda written: written.put("pager: {acknowledged: 2026-02-30}"),
+        "is no timestamp",
+    ),
     "an unknown key": (lambda written: written.write(kafka={"topic": "t"}), "kafka.topic: unknown key"),
     "nothing at all": (lambda written: written.path.unlink(), "cannot be read"),
     "another port": (lambda written: written.write(server={"port": 1}), "server.port: cannot be changed without a"),
@@ -189,6 +193,17 @@ def test_after_a_bad_configuration_a_good_one_is_good_again(written: Written) ->
         put()
         assert not watched.is_set()  # the second is as it was at first: nothing to build
         assert board.live()["offmap_config_last_reload_successful"] == {(): successful}
+
+
+def test_a_fault_of_our_own_refuses_a_configuration_and_does_not_end_the_work(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise KeyError("the patient's diagnosis")
+
+    monkeypatch.setattr(reload, "load_settings", fail)
+    with pytest.raises(ConfigError, match=r"the agent fails with it \(KeyError\)$"):
+        ConfigFile(written.path).load()
 
 
 def test_sighup_builds_anew_with_the_same_configuration(run: Callable[..., Run], straight: dict[str, Any]) -> None:
