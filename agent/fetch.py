@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing, suppress
 from http.client import HTTPException
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib import request
 from urllib.error import HTTPError
+from urllib.parse import unquote, urlsplit
 
 from agent.durable import sync_folder
 
@@ -36,6 +38,10 @@ class WrongFileError(Exception):
     """What came is not the file that is meant."""
 
 
+class PlaceError(Exception):
+    """There is no place for the file; the message says why and what to do."""
+
+
 def kept_at(path: Path, sha256: str) -> Path:
     """Return where a fetched file lies: each content has a name of its own, so that the one before it stays for now.
 
@@ -53,7 +59,7 @@ def fetch(url: str, sha256: str, path: Path, going_on: Callable[[], bool]) -> Pa
     Parameters
     ----------
     url : str
-        http or https; a redirect may not leave https.
+        http or https, with `user:password@` where it is asked for; a redirect may not leave https.
     sha256 : str
         Of the whole file, in hex.
     path : Path
@@ -63,14 +69,22 @@ def fetch(url: str, sha256: str, path: Path, going_on: Callable[[], bool]) -> Pa
 
     Raises
     ------
-    UnreachableError, WrongFileError
-        See there; the latter also where more than 1 GiB comes.
-    OSError
-        The place cannot be written to.
+    UnreachableError, WrongFileError, PlaceError
+        See there; the second also where more than 1 GiB comes.
     """
     place = kept_at(path, sha256)
-    if place.exists() and _sum_of(place) == sha256:
-        return place
+    try:
+        if not (place.exists() and _sum_of(place) == sha256):
+            _fetch(url, sha256, place, going_on)
+    except OSError as error:
+        raise PlaceError(
+            f"profile.path: {place.parent} cannot hold what profile.url gives ({error.strerror or error}); "
+            "name a file in a folder that the agent's user may write, with space for it twice"
+        ) from error
+    return place
+
+
+def _fetch(url: str, sha256: str, place: Path, going_on: Callable[[], bool]) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     temporary = place.with_name(f"{place.name}.tmp")
     try:
@@ -83,13 +97,13 @@ def fetch(url: str, sha256: str, path: Path, going_on: Callable[[], bool]) -> Pa
         temporary.unlink(missing_ok=True)
     sync_folder(place.parent)
     log.info("the profile was fetched from %s", _host(url))
-    return place
 
 
 def forget_others(path: Path, sha256: str) -> None:
-    """Remove what was fetched before, now that it is not needed."""
-    for other in path.parent.glob(f"{path.stem}-{'[0-9a-f]' * 16}{path.suffix}"):
-        if other != kept_at(path, sha256):
+    """Remove what was fetched before, in part or whole, now that it is not needed."""
+    kept, names = kept_at(path, sha256).name, f"{path.stem}-{'[0-9a-f]' * 16}{path.suffix}"
+    for other in (*path.parent.glob(names), *path.parent.glob(f"{names}.tmp")):
+        if not other.name.startswith(kept):
             with suppress(OSError):
                 other.unlink()
 
@@ -147,8 +161,18 @@ def _open(url: str) -> HTTPResponse:
     opener = request.OpenerDirector()
     for handler in HANDLERS:
         opener.add_handler(handler())
-    response: HTTPResponse = opener.open(url, timeout=SILENCE_SECONDS)
+    response: HTTPResponse = opener.open(_asked(url), timeout=SILENCE_SECONDS)
     return response
+
+
+def _asked(url: str) -> request.Request:
+    """Take user and password, which the standard library would look up as a host, out of an address."""
+    user, at, _ = urlsplit(url).netloc.rpartition("@")
+    found = request.Request(url.replace(f"{user}{at}", "", 1))  # noqa: S310 - HANDLERS speak http and https alone
+    if at:
+        pair = b64encode(unquote(user).encode()).decode()
+        found.add_unredirected_header("Authorization", f"Basic {pair}")  # what is redirected to may be somebody else
+    return found
 
 
 def _why(url: str, reason: str) -> str:
@@ -156,7 +180,7 @@ def _why(url: str, reason: str) -> str:
 
 
 def _host(url: str) -> str:
-    return url.split("/")[2].rpartition("@")[2]
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def _sum_of(path: Path) -> str:

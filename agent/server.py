@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import TCPServer, ThreadingMixIn
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ class MetricsServer:
     ----------
     board : Board
     host : str
-        Address to listen on.
+        Address to listen on; `::` takes IPv4 too, and that alone where there is no IPv6.
     port : int
         0 takes any free port.
 
@@ -46,13 +48,12 @@ class MetricsServer:
     def __init__(self, board: Board, host: str, port: int) -> None:
         handler = type("Handler", (_Handler,), {"board": board, "registry": registry_for(board)})
         try:
-            self._server = ThreadingHTTPServer((host, port), handler)
-        except OSError as error:
+            self._server = _Server(host, port, handler)
+        except (OSError, UnicodeError) as error:  # the latter for a host that cannot be a name
             raise ServerError(
-                f"server: cannot listen on {host}:{port} ({error.strerror}); "
+                f"server: cannot listen on port {port} of {host} ({getattr(error, 'strerror', None) or error}); "
                 "free the port or set server.port to another one"
             ) from error
-        self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self._thread = Thread(target=self._server.serve_forever, name="offmap-http", daemon=True)
         self._thread.start()
@@ -62,6 +63,25 @@ class MetricsServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Server(ThreadingMixIn, TCPServer):
+    """The standard library's HTTP server would listen on IPv4 alone, and ask the DNS for this machine's name."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, host: str, port: int, handler: type[BaseHTTPRequestHandler]) -> None:
+        if host == "::" and not socket.has_dualstack_ipv6():
+            host = "0.0.0.0"  # noqa: S104
+        (family, *_), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        self.address_family = family
+        super().__init__((host, port), handler)
+
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
 
 class _Handler(BaseHTTPRequestHandler):

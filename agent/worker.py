@@ -11,7 +11,7 @@ from agent.assembly import build_pipeline
 from agent.checkpoint import CheckpointError, CheckpointStore
 from agent.embedding.runtime import CanaryError
 from agent.embedding.session import EmbedderError
-from agent.fetch import UnreachableError, WrongFileError, fetch, forget_others
+from agent.fetch import PlaceError, UnreachableError, WrongFileError, fetch, forget_others
 from agent.intake import Clocks
 from agent.pager import SECONDS_A_DAY
 from agent.profile import Profile, ProfileError, read_profile
@@ -79,7 +79,7 @@ def known_errors() -> Iterator[None]:
         raise PassingError("profile_unreachable", str(error)) from error
     except CanaryError as error:
         raise KnownError("canary_mismatch", str(error)) from error
-    except (ProfileError, WrongFileError, EmbedderError) as error:
+    except (ProfileError, WrongFileError, PlaceError, EmbedderError) as error:
         raise KnownError("bad_profile", str(error)) from error
     except CheckpointError as error:
         raise KnownError("bad_checkpoint_folder", str(error)) from error

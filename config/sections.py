@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -17,9 +19,11 @@ Level = Annotated[float, Field(gt=0, lt=1)]
 
 
 def _address(value: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"https?://[^\s/]+/\S*", value.get_secret_value()):
-        raise ValueError("must be an address like https://host/shop.offmap")
-    return value
+    text = value.get_secret_value()
+    with suppress(ValueError):  # of a port, or brackets of IPv6, that are none
+        if re.fullmatch(r"https?://[^\s/?#]+/\S*", text) and urlsplit(text).port != 0:
+            return value
+    raise ValueError("must be an address like https://host/shop.offmap")
 
 
 class ProfileSettings(Section):
@@ -172,7 +176,11 @@ class CheckpointSettings(Section):
 class ServerSettings(Section):
     """Where /metrics, /livez and /readyz are served."""
 
-    host: str = Field(default="0.0.0.0", min_length=1, description="Address to listen on.")  # noqa: S104  Prometheus scrapes from another pod
+    host: str = Field(
+        default="::",  # Prometheus scrapes from another pod
+        min_length=1,
+        description="Address to listen on. Unset: all of this machine's, IPv4 and IPv6.",
+    )
     port: int = Field(default=9469, ge=0, le=65_535, description="Port to listen on; 0 takes any free one and logs it.")
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import io
@@ -15,7 +16,7 @@ import pytest
 
 from agent import fetch as module
 from agent.board import Board
-from agent.fetch import UnreachableError, WrongFileError, fetch, forget_others, kept_at
+from agent.fetch import PlaceError, UnreachableError, WrongFileError, fetch, forget_others, kept_at
 from agent.supervisor import KnownError, PassingError
 from agent.worker import make_worker
 from config import ConfigError, load_settings
@@ -32,12 +33,14 @@ class Web:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.users: list[str | None] = []
         self.answer: tuple[int, dict[str, str], bytes] = (200, {}, CONTENT)
         web = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 web.asked.append(self.path)
+                web.users.append(self.headers["Authorization"])
                 status, headers, body = web.answer if self.path != "/there" else (200, {}, CONTENT)
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(body))} | headers).items():
@@ -118,10 +121,36 @@ def test_no_server_no_file(tmp_path: Path) -> None:
         fetch(f"http://127.0.0.1:9/{SECRET}", SUM, tmp_path / "shop.offmap", always)
 
 
-def test_a_password_in_the_address_is_not_told(tmp_path: Path) -> None:
-    with pytest.raises(UnreachableError) as caught:
-        fetch(f"http://me:{SECRET}@127.0.0.1:9/shop", SUM, tmp_path / "shop.offmap", always)
+def test_a_user_is_told_to_the_server_that_is_named_and_to_nobody_else(web: Web, tmp_path: Path) -> None:
+    web.answer = (302, {"Location": "/there"}, b"")
+    address = web.url.replace("http://", "http://me:p%40ss@")
+    assert fetch(address, SUM, tmp_path / "shop.offmap", always).read_bytes() == CONTENT
+    assert web.users == [f"Basic {base64.b64encode(b'me:p@ss').decode()}", None]
+
+
+@pytest.mark.parametrize("address", [f"http://me:{SECRET}@127.0.0.1:9/shop", f"http://127.0.0.1:9?{SECRET}/shop"])
+def test_a_secret_in_the_address_is_not_told(address: str, tmp_path: Path) -> None:
+    with pytest.raises(UnreachableError, match=r"from 127\.0\.0\.1:9: ConnectionRefusedError") as caught:
+        fetch(address, SUM, tmp_path / "shop.offmap", always)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("spoilt", ["a folder that is a file", "a full disk"])
+def test_no_place_for_the_file_is_told(spoilt: str, web: Web, tmp_path: Path) -> None:
+    """Of a disk that is full, what the file system answers is said by /dev/full."""
+    path = tmp_path / "folder" / "shop.offmap"
+    if spoilt == "a full disk":
+        path.parent.mkdir()
+        kept_at(path, SUM).with_name(f"{kept_at(path, SUM).name}.tmp").symlink_to("/dev/full")
+    else:
+        path.parent.touch()
+    with pytest.raises(PlaceError, match=r"profile\.path: .*folder cannot hold .*(No space left|File exists)"):
+        fetch(web.url, SUM, path, always)
+    asked = asked_of(web, tmp_path, path=str(path), sha256=SUM)
+    if spoilt != "a full disk":
+        with pytest.raises(KnownError) as known:
+            make_worker(asked, Board(), lambda *_: ListSource([]), threading.Event())
+        assert known.value.reason == "bad_profile"
 
 
 def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,11 +193,12 @@ def test_https_is_not_left() -> None:
 
 def test_what_was_fetched_before_can_go(tmp_path: Path) -> None:
     path = tmp_path / "shop.offmap"
-    names = [kept_at(path, SUM).name, kept_at(path, "0" * 64).name, "shop.offmap", "shop-other.offmap", "x.offmap"]
+    others = [kept_at(path, "0" * 64).name, f"{kept_at(path, '1' * 64).name}.tmp"]
+    names = [kept_at(path, SUM).name, *others, "shop.offmap", "shop-other.offmap", "x.offmap"]
     for name in names:
         (tmp_path / name).touch()
     forget_others(path, SUM)
-    assert left(tmp_path) == sorted(set(names) - {kept_at(path, "0" * 64).name})
+    assert left(tmp_path) == sorted(set(names) - set(others))
 
 
 def asked_of(web: Web, tmp_path: Path, **profile: str) -> Any:
@@ -207,6 +237,9 @@ def test_an_agent_says_why_it_has_no_profile(web: Web, tmp_path: Path) -> None:
     ("profile", "message"),
     [
         ({"url": f"file:///etc/{SECRET}", "sha256": SUM}, "profile.url: must be an address like"),
+        ({"url": f"http://[::1/{SECRET}", "sha256": SUM}, "profile.url: must be an address like"),
+        ({"url": f"http://host:port/{SECRET}", "sha256": SUM}, "profile.url: must be an address like"),
+        ({"url": f"http://host?{SECRET}/", "sha256": SUM}, "profile.url: must be an address like"),
         ({"url": "https://profiles.example/shop"}, "profile.sha256: is missing"),
         ({"sha256": SUM}, "profile.sha256: has no use without profile.url"),
         ({"url": "https://profiles.example/shop", "sha256": "0"}, "profile.sha256"),
@@ -218,7 +251,7 @@ def test_an_address_needs_its_checksum(profile: dict[str, str], message: str) ->
     assert SECRET not in str(caught.value)
 
 
-def test_the_web_has_two_doors() -> None:
+def test_the_network_has_two_doors_out_and_one_in() -> None:
     root = Path(module.__file__).parent
     words = ("urllib import request", "urllib.request", "http.client", "import socket")
     doors = {
@@ -226,4 +259,4 @@ def test_the_web_has_two_doors() -> None:
         for path in root.rglob("*.py")
         if any(word in path.read_text(encoding="utf-8") for word in words)
     }
-    assert doors == {"fetch.py", "schema_client.py"}
+    assert doors == {"fetch.py", "schema_client.py", "server.py"}

@@ -14,6 +14,7 @@ from agent.board import DOWN_REASONS, Board
 from agent.metrics import render_openmetrics
 from agent.server import MetricsServer, ServerError
 from agent.tally import Exemplar, Histogram
+from config import ServerSettings
 
 SNAPSHOT = {
     "offmap_records": {("decoded",): 7.0, ("not_json",): 1.0},
@@ -37,8 +38,8 @@ def server(board: Board) -> Iterator[MetricsServer]:
     server.close()
 
 
-def get(server: MetricsServer, path: str, accept: str = "*/*") -> tuple[int, str, str]:
-    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers={"Accept": accept})
+def get(server: MetricsServer, path: str, accept: str = "*/*", host: str = "127.0.0.1") -> tuple[int, str, str]:
+    request = urllib.request.Request(f"http://{host}:{server.port}{path}", headers={"Accept": accept})
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
@@ -116,8 +117,32 @@ def test_a_taken_port_is_named() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ServerError, match=rf"cannot listen on 127\.0\.0\.1:{port} .* set server\.port"):
+        with pytest.raises(ServerError, match=rf"cannot listen on port {port} of 127\.0\.0\.1 .* set server\.port"):
             MetricsServer(Board(), "127.0.0.1", port)
+
+
+def test_a_host_that_is_none_is_named() -> None:
+    with pytest.raises(ServerError, match=r"of a\.\.b .* server\.port"):
+        MetricsServer(Board(), "a..b", 0)
+
+
+@pytest.mark.parametrize("ipv6", [True, False])
+def test_it_is_scraped_over_whatever_addresses_a_cluster_has(
+    ipv6: bool, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(_name: str = "") -> str:
+        raise AssertionError("the DNS, which may not answer, is asked for this machine's name")
+
+    monkeypatch.setattr(socket, "getfqdn", asked)
+    if not ipv6:
+        monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    server = MetricsServer(board, ServerSettings().host, 0)
+    try:
+        assert get(server, "/livez")[0] == 200
+        if ipv6 and socket.has_dualstack_ipv6():
+            assert get(server, "/livez", host="[::1]")[0] == 200
+    finally:
+        server.close()
 
 
 def test_the_same_snapshot_gives_the_same_bytes() -> None:
