@@ -8,7 +8,6 @@ from config.sections import (
     CheckpointSettings,
     EmbeddingSettings,
     LoggingSettings,
-    ProfileSettings,
     SamplingSettings,
     ServerSettings,
     ShutdownSettings,
@@ -19,6 +18,7 @@ from config.sections_kafka import KafkaSettings
 from config.sections_outcomes import OutcomeSettings
 from config.sections_pager import PagerSettings
 from config.sections_payload import JoinSettings, PayloadSettings, SchemaRegistrySettings
+from config.sections_profile import ProfileSettings
 from config.sections_regions import RegionSettings
 from config.sections_slices import SliceSettings
 from config.settings import Settings
