@@ -188,6 +188,34 @@ def test_a_moved_field_is_counted(path):
     assert Rejected("unrecognised") in read(renamed(document, *path))
 
 
+@pytest.mark.parametrize("packed", [lambda x: x, json.dumps], ids=["object", "string"])
+@pytest.mark.parametrize("half", [("request", "messages"), ("response", "choices")])
+def test_a_body_packed_into_a_text_whose_fields_moved_is_no_bare_text(half, packed):
+    moved = renamed({"request": REQUEST, "response": RESPONSE}, *half)
+    assert Rejected("unrecognised") in read(moved | {half[0]: packed(moved[half[0]])})
+
+
+DATA = ['{"name": "Ada", "age": 36}', "[3, 45, 99]", '[{"city": "Bern"}, {"city": "Rome"}]', '{"text": "Hi"}', "{}"]
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_an_answer_that_is_data_is_the_answer(data):
+    assert [each.response for each in read({"prompt": "As JSON, please", "response": data, "id": "1"})] == [data]
+    body = {"id": "1", "input": "As JSON, please", "output": data}
+    assert [each.response for each in read({"batch": [{"type": "generation-create", "body": body}]})] == [data]
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_a_prompt_that_is_data_is_the_prompt(data):
+    assert [each.prompt for each in read({"prompt": data, "response": "A table.", "id": "1"})] == [data]
+
+
+@pytest.mark.parametrize("packed", ['[{"role": "user", "content": "Hi"}]', '[{"choices": 3}]', '{"choices": 3}'])
+def test_what_looks_like_an_api_and_cannot_be_read_is_no_answer(packed):
+    found = read({"prompt": "Hi", "response": packed, "id": "1"})
+    assert [getattr(each, "response", each) for each in found] == [None, Rejected("unrecognised")]
+
+
 def test_both_halves_moved():
     assert read({"ask": REQUEST, "reply": RESPONSE}) == [Rejected("unrecognised")]
 

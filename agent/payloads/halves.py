@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from agent.payloads import jsontext, sse
-from agent.payloads.bodies import assemble, read_request, read_response
+from agent.payloads.bodies import CHUNK_MARKS, REQUEST_MARKS, RESPONSE_MARKS, assemble, read_request, read_response
 from agent.payloads.context import Context, Outcome
 from agent.payloads.fields import name
 from agent.payloads.reasons import UnreadableError
 from agent.payloads.text import content_text, prompt_text, reply_text
 from agent.records import Exchange, Rejected
+
+_ENVELOPE = frozenset({"model", "modelId", "model_name", "object", "usage", "stream", "temperature", "role", "from"})
+"""What APIs write around a text, beside its marks."""
 
 
 def merge(request: Exchange, response: Exchange) -> Exchange:
@@ -70,24 +73,38 @@ def unpack(value: Any) -> Any:
 
 def asked(value: Any, context: Context) -> list[Outcome]:
     """Read the request half of a log, in whatever form: an API's body, messages, or the bare prompt."""
-    value = unpack(value)
-    if isinstance(value, dict):
-        return read_request(value, context)
-    if not isinstance(value, str | list):
+    inside = unpack(value)
+    if isinstance(value, str) and _is_data(inside, REQUEST_MARKS):
+        inside = value
+    if isinstance(inside, dict):
+        return read_request(inside, context)
+    if not isinstance(inside, str | list):
         return []
-    prompt = prompt_text(value, context.options.which)
+    prompt = prompt_text(inside, context.options.which)
     return [Rejected("no_prompt") if prompt is None else Exchange(prompt=prompt)]
 
 
 def answered(value: Any, context: Context) -> list[Outcome]:
     """Read the response half of a log: an API's body or its stream, an error, a message, or the bare answer."""
-    value = unpack(value)
-    if isinstance(value, list):
-        value = assemble(value) or value
-    if isinstance(value, dict):
-        return read_response(value, context) or failed(value) or _message(value)
-    text = value if isinstance(value, str) else reply_text(value)
+    inside = unpack(value)
+    if isinstance(inside, list):
+        inside = assemble(inside) or inside
+    if isinstance(inside, dict) and (found := read_response(inside, context) or failed(inside) or _message(inside)):
+        return found
+    if isinstance(value, str) and _is_data(inside, RESPONSE_MARKS | CHUNK_MARKS):
+        inside = value
+    text = inside if isinstance(inside, str) else reply_text(inside)
     return [] if text is None else [Exchange(response=text)]
+
+
+def _is_data(inside: Any, marks: frozenset[str]) -> bool:
+    """Say whether JSON in a text is no API's body, nor messages: then people asked for data, and it is the text.
+
+    Who has a body's marks and cannot be read has moved its fields, and that must be seen.
+    """
+    objects = inside if isinstance(inside, list) else [inside]
+    marks = marks | _ENVELOPE
+    return not isinstance(inside, str) and not any(isinstance(each, dict) and marks & each.keys() for each in objects)
 
 
 def failed(body: dict[str, Any]) -> list[Outcome]:
