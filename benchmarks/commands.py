@@ -1,17 +1,24 @@
 """`offmap`'s commands, called in this process: what several of them would compute again is remembered."""
 
 import functools
-import hashlib
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
+from agent import worker
 from agent.cli import app
-from agent.embedding import compile_model
+from agent.embedding import compile_model, runtime
 from agent.embedding.runtime import OnnxEmbedder
+from agent.profile import Profile
 from agent.records import Encoded, StateReducer
+from benchmarks.text_store import TextStore
+
+Series = dict[tuple[str, str], float]
+"""Samples of an exposition, by name (`offmap_` left out) and labels as they are written."""
 
 
 def offmap(*arguments: str | int | Path) -> str:
@@ -30,26 +37,55 @@ def offmap(*arguments: str | int | Path) -> str:
     return printed.getvalue()
 
 
-@contextmanager
-def remembered() -> Iterator[None]:
-    """Compile a model once, and embed the same texts once.
+def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> Path:
+    """Write a log, or training rows."""
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    return path
 
-    It changes no result: the same text gives the same bits in any batch, which the project's tests hold. What the style
-    channel makes of the states of word pieces is computed each time.
+
+def replay(log: Path, profile: Path, settings: Mapping[str, Any] | None = None) -> Series:
+    """Replay a log, with these settings or the default ones, and read the metrics that it writes."""
+    config, metrics = log.with_suffix(".yaml"), log.with_suffix(".metrics")
+    config.write_text(json.dumps(settings or {}), encoding="utf-8")
+    offmap("replay", log, "--profile", profile, "--config", config, "--metrics", metrics)
+    return dict(_samples(metrics.read_text(encoding="utf-8")))
+
+
+@contextmanager
+def remembered() -> Iterator[TextStore]:
+    """Compile a model once, read and load a profile once, and embed the same text once.
+
+    It changes no result, but for what the caller gives to the store as stand-ins. What the style channel makes of the
+    states of word pieces is computed each time.
     """
-    seen: dict[str, Encoded] = {}
-    embed = OnnxEmbedder.encode
+    store, embed, read = TextStore(), OnnxEmbedder.encode, worker.read_profile
 
     def encode(
         self: OnnxEmbedder, texts: Sequence[str], max_chunks: int, reduce: StateReducer | None = None
     ) -> Encoded:
-        if reduce is not None:
+        if reduce is not None or not texts:
             return embed(self, texts, max_chunks, reduce)
-        key = hashlib.sha256("\0".join([self.fingerprint, str(max_chunks), *texts]).encode()).hexdigest()
-        if key not in seen:
-            seen[key] = embed(self, texts, max_chunks)
-        return seen[key]
+        return store.encode(functools.partial(embed, self), self.fingerprint, texts, max_chunks)
 
-    once = functools.cache(compile_model.compile_model)
-    with mock.patch.object(OnnxEmbedder, "encode", encode), mock.patch.object(compile_model, "compile_model", once):
-        yield
+    @functools.cache
+    def as_it_was(path: Path, _written: int, fingerprint: str | None) -> Profile:
+        return read(path, expected_fingerprint=fingerprint)
+
+    def read_once(path: Path, *, expected_fingerprint: str | None = None) -> Profile:
+        return as_it_was(path, path.stat().st_mtime_ns, expected_fingerprint)
+
+    with (
+        mock.patch.object(OnnxEmbedder, "encode", encode),
+        mock.patch.object(compile_model, "compile_model", functools.cache(compile_model.compile_model)),
+        mock.patch.object(worker, "read_profile", read_once),
+        mock.patch.object(runtime, "load_session", functools.cache(runtime.load_session)),
+    ):
+        yield store
+
+
+def _samples(text: str) -> Iterator[tuple[tuple[str, str], float]]:
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            metric, _, labels = name.removesuffix("}").partition("{")
+            yield (metric.removeprefix("offmap_"), labels), float(value)
