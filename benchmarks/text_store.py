@@ -43,8 +43,8 @@ class TextStore:
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
         self._file = sqlite3.connect(Path(folder, "texts.sqlite") if folder else ":memory:", timeout=60)
-        columns = "key BLOB PRIMARY KEY, layers BLOB, n_layers INTEGER, tokens BLOB, truncated INTEGER"
-        self._file.execute(f"CREATE TABLE IF NOT EXISTS texts ({columns})")
+        columns = "key BLOB PRIMARY KEY, layers BLOB, n_layers INTEGER, dim INTEGER, tokens BLOB, truncated INTEGER"
+        self._file.execute(f"CREATE TABLE IF NOT EXISTS embedded ({columns})")
 
     def encode(self, encode: Encode, fingerprint: str, texts: Sequence[str], max_chunks: int) -> Encoded:
         """Return what `encode` makes of these texts; it is asked only for those that are not known."""
@@ -58,22 +58,22 @@ class TextStore:
     def _find(self, key: Key) -> Embedded | None:
         if (found := self.stand_ins.get(key[2]) or self._known.get(key)) is not None:
             return found
-        row = self._file.execute("SELECT * FROM texts WHERE key = ?", (_digest(key),)).fetchone()
+        row = self._file.execute("SELECT * FROM embedded WHERE key = ?", (_digest(key),)).fetchone()
         if row is not None:
-            _, layers, n_layers, tokens, truncated = row
+            _, layers, n_layers, dim, tokens, truncated = row
             counts = np.frombuffer(tokens, np.int32)
-            shape = (len(counts), n_layers, len(layers) // 4 // max(1, len(counts) * n_layers))
-            self._known[key] = Embedded(np.frombuffer(layers, np.float32).reshape(shape), counts, bool(truncated))
+            shaped = np.frombuffer(layers, np.float32).reshape(len(counts), n_layers, dim)
+            self._known[key] = Embedded(shaped, counts, bool(truncated))
         return self._known.get(key)
 
     def _keep(self, new: dict[Key, Embedded]) -> None:
         self._known |= new
         rows = [
-            (_digest(key), one.layers.tobytes(), one.layers.shape[1], one.tokens.tobytes(), one.truncated)
+            (_digest(key), one.layers.tobytes(), *one.layers.shape[1:], one.tokens.tobytes(), one.truncated)
             for key, one in new.items()
         ]
         with self._file:
-            self._file.executemany("INSERT OR REPLACE INTO texts VALUES (?, ?, ?, ?, ?)", rows)
+            self._file.executemany("INSERT OR REPLACE INTO embedded VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
 def apart(encoded: Encoded, n: int) -> list[Embedded]:

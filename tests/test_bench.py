@@ -4,10 +4,13 @@ import math
 import sys
 import types
 
+import numpy as np
 import pytest
 
+from agent.records import Encoded
 from benchmarks import figures, readme, results, run
 from benchmarks.table import NoDataError, Row, data_file
+from benchmarks.text_store import Embedded, TextStore
 
 
 @pytest.mark.parametrize(
@@ -163,3 +166,49 @@ def test_the_main_readme_shows_kept_values_only(kept, monkeypatch):
         figures.markdown()
     results.save("made_up", [Row("a", 1.0, reference="x"), Row("b", 2.0, unit="s", reference="x")], "make bench", 1, {})
     assert figures.markdown().endswith("| both | 1 / 2 s | x |")
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Texts that a made-up embedder was asked for: a word is a chunk, its length the vector."""
+    monkeypatch.setenv("OFFMAP_BENCH_CACHE", str(tmp_path))
+    seen = []
+
+    def encode(texts, max_chunks):
+        seen.extend(texts)
+        words = [text.split()[:max_chunks] for text in texts]
+        owner = np.repeat(np.arange(len(texts), dtype=np.int32), [len(each) for each in words])
+        lengths = np.array([len(word) for each in words for word in each], dtype=np.float32)
+        truncated = np.array([len(text.split()) > max_chunks for text in texts])
+        return Encoded(np.tile(lengths[:, None, None], (1, 2, 3)), lengths.astype(np.int32), owner, truncated)
+
+    return encode, seen
+
+
+def test_a_text_is_embedded_once_by_this_process_and_the_next(asked):
+    encode, seen = asked
+    texts = ["a bc def", "", "a", "a bc def"]
+    first = TextStore().encode(encode, "f", texts, 2)
+    assert seen == ["a bc def", "", "a"]
+    again = TextStore().encode(encode, "f", texts[::-1], 2)
+    assert seen == ["a bc def", "", "a"]
+    assert (first.owner.tolist(), first.truncated.tolist()) == ([0, 0, 2, 3, 3], [True, False, False, True])
+    assert first.tokens.tolist() == first.layers[:, 0, 0].tolist() == [1, 2, 1, 1, 2]
+    assert again.owner.tolist() == [0, 0, 1, 3, 3]
+    assert again.layers.tobytes() == first.layers[[0, 1, 2, 3, 4]].tobytes()
+
+
+def test_another_model_or_limit_is_another_embedding(asked):
+    encode, seen = asked
+    store = TextStore()
+    for fingerprint, limit in (("f", 2), ("g", 2), ("f", 1)):
+        store.encode(encode, fingerprint, ["a bc"], limit)
+    assert seen == ["a bc"] * 3
+
+
+def test_a_stand_in_is_never_embedded(asked):
+    encode, seen = asked
+    store = TextStore()
+    store.stand_ins["x y"] = Embedded(np.full((1, 2, 3), 9, np.float32), np.array([7], np.int32), truncated=False)
+    found = store.encode(encode, "f", ["a", "x y"], 2)
+    assert (found.tokens.tolist(), seen) == ([1, 7], ["a"])

@@ -195,6 +195,11 @@ def test_a_body_packed_into_a_text_whose_fields_moved_is_no_bare_text(half, pack
     assert Rejected("unrecognised") in read(moved | {half[0]: packed(moved[half[0]])})
 
 
+def test_a_prompt_that_looks_like_a_request_and_cannot_be_read_is_no_prompt():
+    found = read({"request": '{"max_tokens": 3, "moved": "Hi"}', "response": "Hello!", "id": "1"})
+    assert [getattr(each, "prompt", each) for each in found] == [None, Rejected("unrecognised")]
+
+
 DATA = ['{"name": "Ada", "age": 36}', "[3, 45, 99]", '[{"city": "Bern"}, {"city": "Rome"}]', '{"text": "Hi"}', "{}"]
 
 
@@ -210,7 +215,15 @@ def test_a_prompt_that_is_data_is_the_prompt(data):
     assert [each.prompt for each in read({"prompt": data, "response": "A table.", "id": "1"})] == [data]
 
 
-@pytest.mark.parametrize("packed", ['[{"role": "user", "content": "Hi"}]', '[{"choices": 3}]', '{"choices": 3}'])
+@pytest.mark.parametrize(
+    "packed",
+    [
+        '[{"role": "user", "content": "Hi"}]',
+        '{"choices": 3}',
+        '[{"generation": 3}]',
+        '[{"type": "delta", "moved": "Hi"}]',
+    ],
+)
 def test_what_looks_like_an_api_and_cannot_be_read_is_no_answer(packed):
     found = read({"prompt": "Hi", "response": packed, "id": "1"})
     assert [getattr(each, "response", each) for each in found] == [None, Rejected("unrecognised")]

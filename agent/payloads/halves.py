@@ -74,7 +74,7 @@ def unpack(value: Any) -> Any:
 def asked(value: Any, context: Context) -> list[Outcome]:
     """Read the request half of a log, in whatever form: an API's body, messages, or the bare prompt."""
     inside = unpack(value)
-    if isinstance(value, str) and _is_data(inside, REQUEST_MARKS):
+    if _is_data(inside, REQUEST_MARKS):
         inside = value
     if isinstance(inside, dict):
         return read_request(inside, context)
@@ -91,7 +91,7 @@ def answered(value: Any, context: Context) -> list[Outcome]:
         inside = assemble(inside) or inside
     if isinstance(inside, dict) and (found := read_response(inside, context) or failed(inside) or _message(inside)):
         return found
-    if isinstance(value, str) and _is_data(inside, RESPONSE_MARKS | CHUNK_MARKS):
+    if _is_data(inside, RESPONSE_MARKS | CHUNK_MARKS):
         inside = value
     text = inside if isinstance(inside, str) else reply_text(inside)
     return [] if text is None else [Exchange(response=text)]
