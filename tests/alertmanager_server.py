@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from tests.agent_process import free_port
+from tests.server_process import ServerError, ServerProcess
 
 CONFIG = """\
 route: {{receiver: pager, group_by: [alertname], group_wait: 0s, group_interval: 1s}}
 receivers: [{{name: pager, webhook_configs: [{{url: "{url}"}}]}}]
 """
-
-START_TRIES = 5
-
-
-class AlertmanagerError(Exception):
-    """Alertmanager did not start, or did not say in time what was waited for."""
 
 
 class Webhook:
@@ -58,28 +46,14 @@ class Webhook:
         self._thread.join()
 
 
-class AlertmanagerServer:
-    """An Alertmanager of its own, that calls its `webhook` at once; stopped by process id."""
+class AlertmanagerServer(ServerProcess):
+    """An Alertmanager of its own, that calls its `webhook` at once."""
+
+    name = "alertmanager"
 
     def __init__(self) -> None:
+        super().__init__()
         self.webhook = Webhook()
-        self._folder = Path(tempfile.mkdtemp(prefix="offmap-alertmanager-"))
-        self._process: subprocess.Popen[bytes] | None = None
-        self.address = ""
-
-    def __enter__(self) -> Self:
-        (self._folder / "config.yml").write_text(CONFIG.format(url=self.webhook.url))
-        for _ in range(START_TRIES):
-            self._launch()
-            if self._becomes_ready():
-                return self
-            self._end_process()
-        log = (self._folder / "log").read_text()
-        self.stop()
-        raise AlertmanagerError(f"Alertmanager does not start:\n{log[-2000:]}")
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
 
     def wait_for(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 30.0) -> dict[str, Any]:
         """Wait until the pager was told of an alert, and return it."""
@@ -88,42 +62,19 @@ class AlertmanagerServer:
             if found := [alert for alert in self.webhook.alerts if wanted(alert)]:
                 return found[0]
             time.sleep(0.1)
-        raise AlertmanagerError(f"not told within {seconds:.0f} s; told was: {self.webhook.alerts}")
+        raise ServerError(f"not told within {seconds:.0f} s; told was: {self.webhook.alerts}")
 
     def stop(self) -> None:
-        self._end_process()
+        """End the process, remove its folder, and listen no more."""
+        super().stop()
         self.webhook.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _launch(self) -> None:
-        self.address = f"127.0.0.1:{free_port()}"
-        command = [
+    def _command(self) -> list[str]:
+        (self._folder / "config.yml").write_text(CONFIG.format(url=self.webhook.url))
+        return [
             "prometheus-alertmanager",
             f"--config.file={self._folder / 'config.yml'}",
             f"--storage.path={self._folder / 'data'}",
             f"--web.listen-address={self.address}",
             "--cluster.listen-address=",  # alone
         ]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def _becomes_ready(self, seconds: float = 60.0) -> bool:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and self._process is not None and self._process.poll() is None:
-            try:
-                with urllib.request.urlopen(f"http://{self.address}/-/ready", timeout=5):
-                    return True
-            except (OSError, urllib.error.URLError):
-                time.sleep(0.1)
-        return False
-
-    def _end_process(self) -> None:
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
-        self._process = None

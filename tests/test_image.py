@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent_process import free_port, parse_samples
+from tests.agent_process import parse_samples
 from tests.image import USER, Image, require_image_programs
 from tests.kafka_broker import Broker
 from tests.kafka_traffic import new_topic, produce
 from tests.needs import require_program
+from tests.server_process import free_port
 from tests.small import sentences, small_profile
 
 pytestmark = pytest.mark.timeout(1_200)  # the first test of them waits for Debian and for the image

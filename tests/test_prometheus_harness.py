@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.needs import require_prometheus
-from tests.prometheus_server import PrometheusError, PrometheusServer, check_metrics, counter_steps_back
+from tests.prometheus_server import PrometheusServer, check_metrics, counter_steps_back
+from tests.server_process import ServerError
 
 pytestmark = pytest.mark.prometheus
 
@@ -65,19 +66,19 @@ def test_it_sees_values_and_steps_back(page, prometheus):
 def test_unknown_is_absent_and_waiting_for_it_ends(prometheus):
     prometheus.wait_for("up")
     assert prometheus.value("no_such_metric") is None
-    with pytest.raises(PrometheusError, match=r"no answer after 0 s; targets: \['http://127"):
+    with pytest.raises(ServerError, match=r"no answer after 0 s; targets: \['http://127"):
         prometheus.wait_for("no_such_metric", seconds=0.3)
 
 
 def test_a_wrong_query_says_what_is_wrong(prometheus):
-    with pytest.raises(PrometheusError, match="parse error"):
+    with pytest.raises(ServerError, match="parse error"):
         prometheus.query("sum(")
 
 
 def test_several_series_are_not_one_value(page, prometheus):
     page["text"] = 'b{x="1"} 1\nb{x="2"} 2\n'
     prometheus.wait_for("count(b) == 2")
-    with pytest.raises(PrometheusError, match="2 series"):
+    with pytest.raises(ServerError, match="2 series"):
         prometheus.value("b")
     assert prometheus.value("scalar(count(b))") == 2
 
@@ -100,8 +101,8 @@ def test_a_killed_server_ends_the_test_not_the_machine(page):
 
 def test_a_broken_rule_file_is_reported_at_the_start(page, tmp_path, monkeypatch):
     require_prometheus()
-    monkeypatch.setattr("tests.prometheus_server.START_TRIES", 1)
+    monkeypatch.setattr("tests.server_process.START_TRIES", 1)
     rules = tmp_path / "rules.yml"
     rules.write_text("groups: 3")
-    with pytest.raises(PrometheusError, match=r"rules\.yml"), PrometheusServer(page["target"], rules=(rules,)):
+    with pytest.raises(ServerError, match=r"rules\.yml"), PrometheusServer(page["target"], rules=(rules,)):
         pass
