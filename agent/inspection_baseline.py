@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy.typing as npt
 
+from config import PagerSettings
 from detectors.evidence_accepted import from_arrays
 from detectors.evidence_fit import guaranteed
 
-RUN_LENGTH = 50_000
-"""The settings' default, by which rates are shown: the rates themselves do not depend on it."""
+RUN_LENGTH = PagerSettings().run_length
+"""The settings' default, by which days are shown: tolerated rates do not depend on it."""
 
 
 def baseline_facts(recorded: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:

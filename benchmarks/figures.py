@@ -26,6 +26,8 @@ FIGURES = (
         "delay",
         r"messages until .* page, guaranteed 5,000",
     ),
+    ("messages between false pages with the default run length", "false_alarms", r"pager .*, guaranteed 1,000,000"),
+    ("messages until a page, likewise, with it", "delay", r"messages until .* page, guaranteed 1,000,000"),
     ("messages between alarms without drift, CLINC150, 5,000 asked", "peer_alarms", r"messages between .*calibrated"),
     ("messages until 5 % out of scope are told, the same settings", "peer_alarms", r"messages until 5% .*calibrated"),
     ("pages in two weeks with daily cycles, ten times", "false_alarms", r"pages in two weeks"),

@@ -16,7 +16,7 @@ class PagerSettings(Section):
     """When somebody is told that more lies off the map than was accepted."""
 
     run_length: int = Field(
-        default=50_000,
+        default=1_000_000,
         ge=500,
         le=100_000_000,
         description=(
@@ -28,7 +28,8 @@ class PagerSettings(Section):
         default="guaranteed",
         description=(
             "`guaranteed`: at least run_length, however prompts depend on each other. `calibrated`: about run_length "
-            "for independent prompts, and sooner to page; simulated at start, which takes seconds."
+            "for independent prompts, and sooner to page; simulated at start, which takes seconds, so that run_length "
+            f"must be {MOST_CALIBRATED:,} at most."
         ),
     )
     tolerated_share: float | None = Field(

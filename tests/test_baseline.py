@@ -18,7 +18,7 @@ from agent.replay import ReplayOutputs
 from agent.tally import Tally
 from agent.watch import SideScores
 from agent.wiring import run_replay
-from config import load_settings
+from config import PagerSettings, load_settings
 from tests.small import ODD, quick_mix, sentences, small_profile, small_settings  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.usefixtures("quick_mix")
@@ -94,7 +94,7 @@ def test_inspect_says_what_was_accepted_and_what_the_pager_makes_of_it(recorded:
     facts = inspect_profile(recorded)
     baseline = facts["baseline"]
     assert baseline["prompts_a_day"] == pytest.approx(144, rel=0.01)
-    assert baseline["run_length_days"] == pytest.approx(50_000 / 144, rel=0.01)
+    assert baseline["run_length_days"] == pytest.approx(PagerSettings().run_length / 144, rel=0.01)
     assert set(baseline["slices"]["own"]) == {"calm", "wild", "other"}
     assert baseline["slices"]["as_the_whole"] == ["rare"]
     for level, share in baseline["shares"].items():
@@ -107,7 +107,7 @@ def test_inspect_says_what_was_accepted_and_what_the_pager_makes_of_it(recorded:
         "tenant wild: 600 prompts",
         "tenant rare: too few prompts, compared with all traffic",
         "144 prompts a day",
-        "347.0 days between false pages",
+        f"{baseline['run_length_days']:,.1f} days between false pages",
     ):
         assert said in text
     assert "none: the pager is off" not in text
