@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 
 from tests.monitoring.asked import filled, unknown
@@ -38,6 +39,30 @@ def test_each_panel_says_in_words_what_it_shows(panel: dict[str, Any]) -> None:
     assert len(panel["description"].split()) >= 10
     assert not re.search(r"PromQL|gauge|histogram_|rate\(", panel["description"])
     assert panel["fieldConfig"]["defaults"]["noValue"] == "not known"
+
+
+@pytest.mark.parametrize("panel", [panel for panel in PANELS if panel.values[0]["type"] == "table"])
+def test_the_rows_of_a_table_are_those_of_all_its_queries(panel: dict[str, Any]) -> None:
+    """Grafana joins rows where all common columns are equal, and a metric's name is a column."""
+    queries = [promql_parser.parse(filled(target["expr"])) for target in panel["targets"]]
+    assert all(isinstance(query, promql_parser.AggregateExpr) for query in queries)
+    assert len({tuple(query.modifier.labels) for query in queries}) == 1
+    merge, organise = panel["transformations"]
+    assert (merge["id"], organise["id"]) == ("merge", "organize")
+    shown = organise["options"]["renameByName"]
+    assert list(shown) == list(organise["options"]["includeByName"]) == list(organise["options"]["indexByName"])
+    labels = set(queries[0].modifier.labels)
+    values = {f"Value #{target['refId']}" for target in panel["targets"]} if len(queries) > 1 else {"Value"}
+    assert labels <= set(shown) <= labels | values
+    units = {override["matcher"]["options"]: override["properties"] for override in panel["fieldConfig"]["overrides"]}
+    assert set(units) <= set(shown.values())
+    assert {"share", "first seen", "age"} & set(shown.values()) <= set(units), "1,750,000,000,000 is no date"
+
+
+@pytest.mark.parametrize("panel", [panel for panel in PANELS if panel.values[0]["type"] == "stat"])
+def test_a_number_is_of_now(panel: dict[str, Any]) -> None:
+    """Over a range Grafana takes the last number that there is, be it a day old: what is not known now is not shown."""
+    assert {(target["instant"], target["range"]) for target in panel["targets"]} == {(True, False)}
 
 
 @pytest.mark.parametrize("board", DASHBOARDS.values(), ids=list(DASHBOARDS))

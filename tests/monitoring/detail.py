@@ -6,9 +6,15 @@ PROMPTS = 'sum(increase(offmap_p_value_count{@, side="prompt"}[$window]))'
 
 
 def lift(level: str) -> Query:
-    """How many times as many prompts as expected have a p-value at or below the level."""
-    beyond = f'sum(increase(offmap_p_value_bucket{{@, side="prompt", le="{level}"}}[$window]))'
-    return Query(f"{beyond} / {PROMPTS} / {level}", f"p ≤ {level}")
+    """How many times as many prompts as expected have a p-value at or below the level.
+
+    Nothing before the first that has: with few held-out texts there is no p-value so small, which is no 0.
+    """
+    series = f'offmap_p_value_bucket{{@, side="prompt", le="{level}"}}'
+    return Query(
+        f"sum(increase({series}[$window])) / {PROMPTS} / {level}\n  and on () sum({series}) > 0",
+        f"p ≤ {level}",
+    )
 
 
 ROWS = (
@@ -16,7 +22,8 @@ ROWS = (
         lines(
             "Tail lift",
             "How many times as many prompts as expected lie this far out. 1 is what training itself would give. A "
-            "lift that is larger at .001 than at .05 says: few prompts, but far out.",
+            "lift that is larger at .001 than at .05 says: few prompts, but far out. No line: none yet, or too few "
+            "held-out texts to tell.",
             lift("0.001"),
             lift("0.01"),
             lift("0.05"),
@@ -54,23 +61,20 @@ ROWS = (
             "Where the prompts beyond regions.level fall, each agent's own. share: of all its prompts, since the "
             "region has its name; trend: above 1 it grows (known after regions.recent). Their words: `offmap replay "
             "--terms`.",
-            Query('offmap_region_size{@, side="prompt"}', ""),
-            Query('offmap_region_share{@, side="prompt"}', ""),
-            Query('offmap_region_share_lower{@, side="prompt"}', ""),
-            Query('offmap_region_share_upper{@, side="prompt"}', ""),
-            Query('offmap_region_trend{@, side="prompt"}', ""),
-            Query('offmap_region_first_seen_timestamp_seconds{@, side="prompt"} * 1000', ""),
-            size=(12, 9),
-            renamed={
-                "instance": "instance",
-                "region": "region",
-                "Value #A": "prompts",
-                "Value #B": "share",
-                "Value #C": "at least",
-                "Value #D": "at most",
-                "Value #E": "trend",
-                "Value #F": "first seen",
+            "job, instance, region",
+            {
+                "prompts": 'offmap_region_size{@, side="prompt"}',
+                "share": 'offmap_region_share{@, side="prompt"}',
+                "at least": 'offmap_region_share_lower{@, side="prompt"}',
+                "at most": 'offmap_region_share_upper{@, side="prompt"}',
+                "trend": 'offmap_region_trend{@, side="prompt"}',
+                "first seen": 'offmap_region_first_seen_timestamp_seconds{@, side="prompt"} * 1000',
             },
+            size=(12, 9),
+            share="percentunit",
+            at_least="percentunit",
+            at_most="percentunit",
+            first_seen="dateTimeAsIso",
         ),
         lines(
             "Prompts by region",
@@ -105,7 +109,7 @@ ROWS = (
             "Cells lost",
             "How many training cells count as lost, by agent. Compare with all cells of the profile.",
             Query("offmap_lost_cells{@}", "lost, {{instance}}"),
-            Query("max by (side) (offmap_cells{@})", "limit: all cells"),
+            Query('max(offmap_cells{@, side="prompt"})', "limit: all cells"),
             size=(6, 8),
         ),
         lines(
@@ -200,8 +204,8 @@ ROWS = (
         ),
         lines(
             "Evidence by model or tenant",
-            "Evidence that more of a slice lies off the map than was accepted of all traffic: it pages where it "
-            "reaches the dashed line.",
+            "Evidence that more of a slice lies off the map than was accepted of it (of all traffic, where the "
+            "baseline knows too little of it): it pages where it reaches the dashed line.",
             Query('max by (slice) (offmap_slice_pager_evidence{@, slice=~"$model"})', "{{slice}}"),
             Query('min(offmap_slice_pager_threshold{@, slice=~"$model"})', "pages at"),
             size=(12, 8),
@@ -235,17 +239,13 @@ ROWS = (
             "How many times as often",
             "Rate of failure off the map over that on it, since the state began, with bounds that hold at all looks "
             "together. Above 1 at least: no chance. Each agent's own.",
-            Query("offmap_failure_ratio{@}", ""),
-            Query("offmap_failure_ratio_lower{@}", ""),
-            Query("offmap_failure_ratio_upper{@}", ""),
-            size=(8, 8),
-            renamed={
-                "instance": "instance",
-                "kind": "kind",
-                "Value #A": "times as often",
-                "Value #B": "at least",
-                "Value #C": "at most",
+            "job, instance, kind",
+            {
+                "times as often": "offmap_failure_ratio{@}",
+                "at least": "offmap_failure_ratio_lower{@}",
+                "at most": "offmap_failure_ratio_upper{@}",
             },
+            size=(8, 8),
         ),
     ),
     (
@@ -272,18 +272,15 @@ ROWS = (
             "Answers beside training's",
             "What the last full window of answers does, beside what answers like training's would do for such "
             "prompts, and how far that lies apart in standard errors. Each agent's own.",
-            Query("offmap_answer_share{@}", ""),
-            Query("offmap_answer_share_expected{@}", ""),
-            Query("offmap_collapse_z{@}", ""),
-            size=(8, 8),
-            renamed={
-                "instance": "instance",
-                "metric": "metric",
-                "window": "window",
-                "Value #A": "share",
-                "Value #B": "expected",
-                "Value #C": "standard errors",
+            "job, instance, metric, window",
+            {
+                "share": "offmap_answer_share{@}",
+                "expected": "offmap_answer_share_expected{@}",
+                "standard errors": "offmap_collapse_z{@}",
             },
+            size=(8, 8),
+            share="percentunit",
+            expected="percentunit",
         ),
         lines(
             "What is rare in training",

@@ -28,8 +28,14 @@ ROWS = (
         number(
             "False pages to expect in a year",
             "At most so many at the observed rate of prompts: 365 over offmap_pager_run_length_days, summed over "
-            "agents. Not known while the pager is off. Too many: raise pager.run_length.",
-            Query("sum(365 / offmap_pager_run_length_days{@})", "a year"),
+            "agents; the slices together have as many again. Not known while the pager is off. Too many: raise "
+            "pager.run_length.",
+            Query("sum by (side) (365 / offmap_pager_run_length_days{@})", "a year, {{side}}"),
+            Query(
+                'sum(365 / offmap_pager_run_length_days{@, side="prompt"}\n'
+                "  and on (namespace, job, instance) offmap_slice_pager_threshold{@})",
+                "a year, slices",
+            ),
         ),
     ),
     (
@@ -127,25 +133,24 @@ ROWS = (
         table(
             "Down, and why",
             "Agents that are not up, with the reason that each gives. Normal: an empty table.",
-            Query("max by (job, instance, reason) (offmap_down{@}) == 1", ""),
+            "job, instance, reason",
+            {"": "offmap_down{@} == 1"},
             size=(8, 7),
-            renamed={"job": "job", "instance": "instance", "reason": "reason"},
         ),
         table(
             "Profiles in use",
             "Each agent's profile: its fingerprint (`offmap inspect` shows the same), the embedding model, what it "
             "was fitted on, and its age. Normal: one fingerprint in a job, but for a rollout.",
-            Query("max by (job, instance, fingerprint, model, reference) (offmap_profile_info{@})", ""),
-            Query("max by (job, instance) (time() - offmap_profile_created_timestamp_seconds{@})", ""),
-            size=(16, 7),
-            renamed={
-                "job": "job",
-                "instance": "instance",
-                "model": "embedded by",
-                "reference": "reference",
-                "fingerprint": "fingerprint",
-                "Value #B": "age in seconds",
+            "job, instance, model, reference, fingerprint",
+            {
+                "": "offmap_profile_info{@}",
+                "age": (
+                    "offmap_profile_info{@} * on (namespace, job, instance) group_left ()\n"
+                    "  (time() - offmap_profile_created_timestamp_seconds{@})"
+                ),
             },
+            size=(16, 7),
+            age="s",
         ),
     ),
 )

@@ -34,10 +34,14 @@ ROWS = (
         ),
         number(
             "Collapse: answers narrow",
-            "How far answers are from what training's are for such prompts, in standard errors: the worst of "
-            "diversity, rare kinds, repetition and echo. Normal: between 0 and 3. It says that variety is lost, not "
-            "that answers are worse.",
-            Query("max(abs(offmap_collapse_z{@}))", "now"),
+            "How far answers have moved towards a collapse from what training's are for such prompts, in standard "
+            "errors: the worst of diversity, rare kinds, repetition and echo. Normal: below 3. It says that variety is "
+            "lost, not that answers are worse.",
+            Query(
+                'max(-offmap_collapse_z{@, metric=~"diversity|tail"}\n'
+                '  or offmap_collapse_z{@, metric=~"likeness|echo|recycled"})',
+                "now",
+            ),
             Query("max(offmap_collapse_threshold{@})", "warns at"),
         ),
     ),

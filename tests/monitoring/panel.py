@@ -40,13 +40,13 @@ class Panel:
 
 
 def number(title: str, text: str, *queries: Query, unit: str = "short", size: tuple[int, int] = (6, 4)) -> Panel:
-    """Make a panel of big numbers with their trend behind them."""
+    """Make a panel of big numbers as they are at the end of the chosen time; what is not known then is not shown."""
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         "orientation": "auto",
         "textMode": "value_and_name",
         "colorMode": "none",
-        "graphMode": "area",
+        "graphMode": "none",
         "justifyMode": "auto",
         "percentChangeColorMode": "standard",
         "showPercentChange": False,
@@ -73,14 +73,33 @@ def lines(title: str, text: str, *queries: Query, unit: str = "short", size: tup
     return Panel(title, text, queries, "timeseries", size, unit, options, custom, [dashed])
 
 
-def table(title: str, text: str, *queries: Query, size: tuple[int, int] = (12, 8), renamed: dict[str, str]) -> Panel:
-    """Make a table of the newest values, a row for each set of labels; only the columns in `renamed` are shown."""
+def table(
+    title: str, text: str, by: str, columns: dict[str, str], *, size: tuple[int, int] = (12, 8), **units: str
+) -> Panel:
+    """Make a table of the newest values, a row for each set of the labels in `by`.
+
+    `columns` are expressions by what they are called; one that is called nothing only says which rows there are.
+    `units` are Grafana's, by column. Rows are those of all expressions that have the same labels: so each expression is
+    taken `max by` these, which leaves out its metric's name too.
+    """
+    names = by.split(", ")
+    queries = [Query(f"max by ({by}) ({expr})", "") for expr in columns.values()]
+    # Grafana's names for values: with a letter where there are several
+    values = [f"Value #{ref}" if len(queries) > 1 else "Value" for ref in ascii_uppercase[: len(queries)]]
+    renamed = {name: name for name in names} | {
+        value: name for value, name in zip(values, columns, strict=True) if name
+    }
     shown = {"includeByName": dict.fromkeys(renamed, True), "renameByName": renamed}
     shown["indexByName"] = {name: i for i, name in enumerate(renamed)}
     steps = [{"id": "merge", "options": {}}, {"id": "organize", "options": shown}]
     options = {"showHeader": True, "cellHeight": "sm", "frameIndex": 0}
     custom = {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}
-    return Panel(title, text, queries, "table", size, "short", options, custom, [], steps)
+    overrides = [
+        {"matcher": {"id": "byName", "options": name}, "properties": [{"id": "unit", "value": units[key]}]}
+        for name in columns
+        if (key := name.replace(" ", "_")) in units
+    ]
+    return Panel(title, text, queries, "table", size, "short", options, custom, overrides, steps)
 
 
 def dashboard(
@@ -136,7 +155,7 @@ def _panel(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
 
 
 def _target(panel: Panel, ref: str, query: Query) -> dict[str, Any]:
-    instant = panel.kind == "table"
+    instant = panel.kind in {"table", "stat"}
     target = {
         "refId": ref,
         "datasource": DATASOURCE,
@@ -144,7 +163,7 @@ def _target(panel: Panel, ref: str, query: Query) -> dict[str, Any]:
         "legendFormat": query.legend,
         "instant": instant,
         "range": not instant,
-        "format": "table" if instant else "time_series",
+        "format": "table" if panel.kind == "table" else "time_series",
     }
     return target | ({"exemplar": True} if query.exemplar else {})
 
