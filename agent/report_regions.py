@@ -17,7 +17,10 @@ Terms = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 class RegionFinding(NamedTuple):
-    """What is known of one region; what is not is None. `share` is of all texts since it has its name."""
+    """What is known of one region; what is not is None.
+
+    `share` is of all texts since it has its name; `failed` says how many of its exchanges failed, and of how many.
+    """
 
     side: str
     region: str
@@ -28,6 +31,7 @@ class RegionFinding(NamedTuple):
     trend: float | None
     first_seen: float | None
     last_seen: float | None
+    failed: tuple[int, int] | None = None
 
 
 def region_findings(snapshot: Snapshot) -> list[RegionFinding]:
@@ -43,8 +47,15 @@ def region_findings(snapshot: Snapshot) -> list[RegionFinding]:
     for labels, size in snapshot.get("offmap_region_size", {}).items():
         values = {field: snapshot.get(f"offmap_region_{name}", {}).get(labels) for field, name in _COLUMNS.items()}
         known = cast("dict[str, float | None]", values)
-        found.append(RegionFinding(labels[0], labels[1], int(cast("float", size)), **known))
+        failed = _failed(snapshot, labels[1]) if labels[0] == "prompt" else None
+        found.append(RegionFinding(labels[0], labels[1], int(cast("float", size)), **known, failed=failed))
     return sorted(found, key=lambda one: (one.side, -one.texts))
+
+
+def _failed(snapshot: Snapshot, region: str) -> tuple[int, int] | None:
+    names = ("offmap_region_failures", "offmap_region_exchanges")
+    failed, exchanges = (int(cast("float", snapshot.get(name, {}).get((region,), 0.0))) for name in names)
+    return (failed, exchanges) if exchanges else None
 
 
 _COLUMNS = {
@@ -65,31 +76,32 @@ def print_regions(snapshot: Snapshot, terms: Terms, alpha: float = 0.05, console
         mine = [one for one in found if one.side == side]
         console.print(_table(side, mine, alpha))
         for one in mine:
-            if side == "prompt" and (ended := _endings(snapshot, one.region)) is not None:
-                console.print(f" {one.region:>4}  {ended}", markup=False, highlight=False)
             if words := terms.get(side, {}).get(one.region):
                 console.print(f" {one.region:>4}  {', '.join(words)}", markup=False, highlight=False)
     for (side,), rate in snapshot.get("offmap_new_region_rate", {}).items():
         console.print(f"{side}s off the map: {cast('float', rate):.0%} of the next ones would be unlike all before.")
 
 
-def _endings(snapshot: Snapshot, region: str) -> str | None:
-    """Say how often the exchanges of a region failed; None where none is known."""
-    names = ("offmap_region_exchanges", "offmap_region_failures")
-    n, failed = (cast("float", snapshot.get(name, {}).get((region,), 0.0)) for name in names)
-    return f"{failed / n:.0%} of {n:,.0f} exchanges failed" if n else None
-
-
 def _table(side: str, found: list[RegionFinding], alpha: float) -> Table:
-    table = Table(title=f"Regions of {side}s off the map", title_justify="left", box=SIMPLE_HEAD)
+    table = Table(
+        title=f"Regions of {side}s off the map",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     table.add_column("region")
-    for name in ("texts", "share", f"{1 - alpha:.0%} interval", "trend", "first seen", "last seen"):
+    told = any(one.failed for one in found)
+    names = ["texts", f"share ({1 - alpha:.0%} interval)", "trend", "first seen", "last seen"]
+    for name in [*names, "failed"] if told else names:
         table.add_column(name, justify="right", no_wrap=True)
     for one in found:
-        interval = f"{_percent(one.lower)} – {_percent(one.upper)}"
+        share = f"{_percent(one.share)} ({_percent(one.lower)}–{_percent(one.upper)})"
         trend = "" if one.trend is None else f"× {one.trend:.1f}"
         ages = (_when(one.first_seen), _when(one.last_seen))
-        table.add_row(one.region, f"{one.texts:,}", _percent(one.share), interval, trend, *ages)
+        failed = "" if one.failed is None else "{:,}/{:,}".format(*one.failed)
+        columns = [f"{one.texts:,}", share, trend, *ages]
+        table.add_row(one.region, *columns, *([failed] if told else []))
     return table
 
 
