@@ -65,7 +65,12 @@ SLICE_NOVELTY = Alert(
     name="OffmapSliceNovelty",
     severity="page",
     wait="0m",
-    expr=latched("offmap_slice_pager_alarm", SLICE),
+    # a drift of all traffic is one page, not one more for each slice
+    expr=(
+        latched("offmap_slice_pager_alarm", SLICE)
+        + f"\nunless on ({BY}) "
+        + latched("offmap_pager_alarm", WHERE, '{side="prompt"}')
+    ),
     labels=SLICE,
     summary="More prompts of {slice} lie off the map than was accepted ({job})",
     description=(
@@ -124,7 +129,13 @@ BRITTLE = Alert(
     severity="warning",
     wait="1h",
     # the kinds that say most; the others are parts of `any`, or too common to be failures
-    expr=latched("offmap_brittle", (*WHERE, "kind"), '{kind=~"any|feedback|judge"}'),
+    # Each agent is false with probability outcomes.alpha at most, ever; of n agents each is asked for n times the
+    # evidence, so that all together are.
+    expr=(
+        f'max by ({BY}, kind) (max_over_time(offmap_failure_evidence{{kind=~"any|feedback|judge"}}[10m]))\n'
+        f"  > on ({BY}) group_left ()\n"
+        f"    (max by ({BY}) (offmap_failure_threshold) + ln(count by ({BY}) (max_over_time(offmap_up[10m]))))"
+    ),
     labels=(*WHERE, "kind"),
     summary="The model fails more often off the map ({job}, {kind})",
     description=(
