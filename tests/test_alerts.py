@@ -12,7 +12,7 @@ import yaml
 
 from agent.payloads.reasons import REASONS
 from config import load_settings
-from tests.monitoring.alert import Alert
+from tests.monitoring.alert import WHERE, Alert
 from tests.monitoring.alerts_agent import ABSENT, NO_TRAFFIC, UNREAD
 from tests.monitoring.asked import unheard, unknown
 from tests.monitoring.files import FILES, FOLDER, GROUPS
@@ -110,6 +110,16 @@ def test_no_page_names_a_metric_a_label_or_a_value_that_there_is_not(name: str) 
 @pytest.mark.parametrize("query", re.findall(r"`([^`\n]*offmap_\w+[^`\n]*[(=][^`\n]*)`", RUNBOOK))
 def test_the_runbook_s_queries_are_promql(query: str) -> None:
     assert unknown(query) == []
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_no_alert_mixes_clusters_namespaces_or_jobs(alert: Alert) -> None:
+    for asked in (alert.expr, *alert.numbers.values()):
+        kept = re.findall(r"\b(?:by|on) \(([^)]*)\)", asked.replace("{by}", ", ".join(alert.labels)))
+        assert all(
+            set(WHERE) <= set(labels.replace("{by_where}", ", ".join(WHERE)).split(", ")) for labels in kept if labels
+        )
+        assert re.search(r"\bby \(", asked), "and none says nothing of them"
 
 
 def test_each_outcome_of_a_record_is_told_by_an_alert_or_is_no_loss() -> None:

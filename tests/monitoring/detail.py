@@ -1,5 +1,6 @@
 """The dashboard that goes into detail: where off the map, what was lost, which model, what became of the answers."""
 
+from tests.monitoring.overview import AS_IN_TRAINING
 from tests.monitoring.panel import VARIABLES, Query, chosen, dashboard, lines, table
 
 PROMPTS = 'sum(increase(offmap_p_value_count{@, side="prompt"}[$window]))'
@@ -40,7 +41,7 @@ ROWS = (
                 "  / sum by (side) (increase(offmap_p_value_count{@}[$window]))",
                 "{{side}}",
             ),
-            Query('max(offmap_uncovered_share_null{@, level="0.05"})', "normal"),
+            AS_IN_TRAINING,
             unit="percentunit",
         ),
         lines(
@@ -52,7 +53,7 @@ ROWS = (
                 "5% of prompts below",
                 exemplar=True,
             ),
-            Query('max(offmap_uncovered_share_null{@, level="0.05"})', "normal"),
+            AS_IN_TRAINING,
         ),
     ),
     (

@@ -2,18 +2,21 @@
 
 from tests.monitoring.panel import VARIABLES, Query, dashboard, lines, number
 
+OFF_THE_MAP = Query(
+    'sum(increase(offmap_p_value_bucket{@, side="prompt", le="0.05"}[$window]))\n'
+    '  / sum(increase(offmap_p_value_count{@, side="prompt"}[$window]))',
+    "of prompts",
+)
+AS_IN_TRAINING = Query('max(offmap_uncovered_share_null{@, level="0.05"})', "normal")
+
 ROWS = (
     (
         number(
             "Coverage: off the map",
             "Share of prompts that are stranger than 95 of 100 held out from training (p ≤ .05). Normal is 5%, as "
             "training itself would have. More says: write or buy data for this; not that the answers are bad.",
-            Query(
-                'sum(increase(offmap_p_value_bucket{@, side="prompt", le="0.05"}[$window]))\n'
-                '  / sum(increase(offmap_p_value_count{@, side="prompt"}[$window]))',
-                "of prompts",
-            ),
-            Query('max(offmap_uncovered_share_null{@, level="0.05"})', "normal"),
+            OFF_THE_MAP,
+            AS_IN_TRAINING,
             unit="percentunit",
         ),
         number(
@@ -50,12 +53,8 @@ ROWS = (
             "Off the map over time",
             "The share above, along time. Dashed: what training itself would have. The regions are in the detail "
             "dashboard.",
-            Query(
-                'sum(increase(offmap_p_value_bucket{@, side="prompt", le="0.05"}[$window]))\n'
-                '  / sum(increase(offmap_p_value_count{@, side="prompt"}[$window]))',
-                "of prompts",
-            ),
-            Query('max(offmap_uncovered_share_null{@, level="0.05"})', "normal"),
+            OFF_THE_MAP,
+            AS_IN_TRAINING,
             unit="percentunit",
             size=(6, 7),
         ),
