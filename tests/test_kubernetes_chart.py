@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,20 @@ def test_the_agent_takes_the_configuration(values: Path, tmp_path: Path) -> None
     assert settings.payload.max_message_bytes == given["config"].get("payload", {}).get("max_message_bytes", 4_194_304)
 
 
+def test_what_the_readme_says_to_install_works(model_server: Path, tmp_path: Path) -> None:
+    readme = (chart.HELM.parent / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n# values\.yaml\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / "values.yaml").write_text(block.replace("sha256: …", f"sha256: {'0' * 64}"))
+    config, path = {}, tmp_path / "offmap.yaml"
+    for folder, arguments in ((chart.CHART, ("--values", tmp_path / "values.yaml")), (model_server, ())):
+        documents = rendered(folder, *arguments)
+        pod = (of_kind(documents, "StatefulSet") + of_kind(documents, "Deployment"))[0]["spec"]["template"]["spec"]
+        variables = [each["name"] for each in pod["initContainers"][0].get("env", [])]
+        path.write_text(of_kind(documents, "ConfigMap")[0]["data"]["offmap.yaml"])
+        config[folder] = load_settings(path, environ=dict.fromkeys(variables, "given"), needs=("kafka",))
+    assert config[chart.CHART].kafka != config[model_server].kafka
+
+
 def test_another_configuration_is_another_pod_and_the_same_is_not() -> None:
     def checksum(*arguments: object) -> str:
         documents = rendered(chart.CHART, "--values", chart.CHART / "ci" / "standalone-url-values.yaml", *arguments)
@@ -123,8 +139,8 @@ def holds_back(pod: dict[str, Any]) -> list[str]:
         if volume.get("emptyDir"):
             found.append(f"{volume['name']}: a full one evicts the Pod")
     for variable in container.get("env", []):
-        reference = variable.get("valueFrom", {}).get("secretKeyRef", {"optional": True})
-        if reference.get("optional") is not True:
+        references = [variable.get("valueFrom", {}).get(kind) for kind in ("secretKeyRef", "configMapKeyRef")]
+        if any(reference and reference.get("optional") is not True for reference in references):
             found.append(f"{variable['name']}: must be there")
     resources = container["resources"]
     found += [f"{kind}: the Pod is evicted" for kind in resources if "ephemeral-storage" in resources[kind]]
@@ -147,6 +163,7 @@ def test_the_sidecar_cannot_hold_its_pod_back(model_server: Path) -> None:
         {"readinessProbe": {}},
         {"restartPolicy": "OnFailure"},
         {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "a", "key": "a"}}}]},
+        {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "a", "optional": False}}}]},
         {"resources": {"limits": {"ephemeral-storage": "1Gi", "memory": "1Gi"}}},
         {"resources": {"limits": {}}},
     ],
@@ -173,6 +190,37 @@ def test_what_could_hold_a_pod_back_is_refused(values: dict[str, Any], model_ser
     assert "a sidecar must not hold its Pod back" in done.stderr
 
 
+def test_a_reference_of_the_user_s_cannot_either(model_server: Path, tmp_path: Path) -> None:
+    kinds = ("secretKeyRef", "configMapKeyRef")
+    env = [{"name": kind, "valueFrom": {kind: {"name": "a", "key": "a"}}} for kind in kinds]
+    plain = [{"name": "A", "value": "b"}, {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    (tmp_path / "values.json").write_text(json.dumps({"offmap": {"env": [*env, *plain]}}))
+    pod = pod_of(rendered(model_server, "--values", tmp_path / "values.json"), "Deployment", "shop")
+    assert holds_back(pod) == []
+    assert sidecar(pod)["env"][2:] == plain
+    assert [list(each["valueFrom"]) for each in sidecar(pod)["env"][:2]] == [[kind] for kind in kinds]
+
+
+def test_the_model_server_runs_without_it_too(model_server: Path) -> None:
+    documents = rendered(model_server, "--set", "offmap.enabled=false")
+    assert [document["kind"] for document in documents] == ["Deployment"]
+    assert set(pod_of(documents, "Deployment", "shop")) & {"initContainers", "volumes"} == set()
+
+
+def test_one_chart_may_have_two_under_names_of_their_own(model_server: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    shutil.copytree(model_server, both)
+    described = yaml.safe_load((both / "Chart.yaml").read_text())
+    described["dependencies"].append(described["dependencies"][0] | {"alias": "other", "condition": "other.enabled"})
+    (both / "Chart.yaml").write_text(yaml.safe_dump(described))
+    given = yaml.safe_load((both / "values.yaml").read_text())
+    (both / "values.yaml").write_text(yaml.safe_dump(given | {"other": given["offmap"]}))
+    configs = of_kind(rendered(both), "ConfigMap")
+    assert [found["metadata"]["name"] for found in configs] == ["shop-offmap-config", "shop-other-config"]
+    groups = [json.loads(found["data"]["offmap.yaml"])["kafka"]["group_id"] for found in configs]
+    assert groups == ["offmap.default.shop-offmap", "offmap.default.shop-other"]
+
+
 def test_a_chart_that_forgets_the_mode_is_told(model_server: Path) -> None:
     done = run_tool("helm", "template", "shop", model_server, "--set", "offmap.mode=standalone")
     assert "the sidecar's templates are for offmap.mode: sidecar" in done.stderr
@@ -189,9 +237,9 @@ def test_a_volume_of_the_pod_may_hold_the_profile(model_server: Path) -> None:
 def test_the_kustomize_component_adds_the_same_sidecar(kind: str, name: str, model_server: Path) -> None:
     ours = pod_of(kustomized(), kind, name)
     chart_s = json.loads(
-        json.dumps(pod_of(with_secrets(model_server), "Deployment", "shop"))
-        .replace("shop-offmap-config", "offmap-config")
-        .replace('"offmap:0.1.0"', '"registry.example/offmap:0.1.0"')
+        json.dumps(pod_of(with_secrets(model_server), "Deployment", "shop")).replace(
+            "shop-offmap-config", "offmap-config"
+        )
     )
     assert sidecar(ours) == sidecar(chart_s)
     assert ours["volumes"] == chart_s["volumes"]

@@ -1,12 +1,14 @@
+{{/* A parent chart that has this one twice gives each an alias, which is then the chart's name. */}}
 {{- define "offmap.name" -}}
-{{- default "offmap" .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* The name of everything this release makes. Short enough for a StatefulSet, whose Pods carry it and a hash in a label. */}}
+{{/* The name of everything this release makes. Short enough for a StatefulSet, whose Pods carry it and a hash in a label;
+     without the dots that a release may have and a Service may not. */}}
 {{- define "offmap.fullname" -}}
 {{- $name := include "offmap.name" . -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- default $full .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- default $full .Values.fullnameOverride | replace "." "-" | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "offmap.selectorLabels" -}}
@@ -33,6 +35,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{- define "offmap.image" -}}
 {{- with .Values.image -}}
+{{- $_ := required "image.repository is missing: where you pushed the agent's image, such as registry.example/offmap" .repository -}}
 {{- if .digest -}}
 {{ printf "%s@%s" .repository .digest }}
 {{- else -}}
@@ -41,8 +44,44 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
+{{/* A section of the configuration, as JSON; empty where there is none. */}}
+{{- define "offmap.section" -}}
+{{- $found := get ((first .).Values.config | default dict) (last .) -}}
+{{- ternary $found dict (kindIs "map" $found) | toJson -}}
+{{- end -}}
+
+{{/* A list of the configuration, which may be a text with commas, as JSON. */}}
+{{- define "offmap.list" -}}
+{{- ternary (splitList "," (toString .)) . (kindIs "string" .) | default list | toJson -}}
+{{- end -}}
+
 {{- define "offmap.port" -}}
-{{- dig "server" "port" 9469 .Values.config | int -}}
+{{- (include "offmap.section" (list . "server") | fromJson).port | default 9469 | int -}}
+{{- end -}}
+
+{{/* The port of an address, as http has it where it names none. */}}
+{{- define "offmap.portOf" -}}
+{{- $url := urlParse (trim .) -}}
+{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "80" "443" (eq $url.scheme "http")) -}}
+{{- end -}}
+
+{{/* What stands in the configuration and must not: secrets, for a ConfigMap is no place for them, and what the chart's own
+     values say. */}}
+{{- define "offmap.config.checked" -}}
+{{- range $place, $instead := dict
+      "kafka.sasl_password" "name its Secret in kafka.credentials"
+      "schema_registry.password" "set OFFMAP_SCHEMA_REGISTRY__PASSWORD in env, valueFrom a Secret"
+      "schema_registry.token" "set OFFMAP_SCHEMA_REGISTRY__TOKEN in env, valueFrom a Secret" -}}
+{{- $parts := splitList "." $place -}}
+{{- if hasKey (include "offmap.section" (list $ (first $parts)) | fromJson) (last $parts) -}}
+{{- fail (printf "config.%s is a secret, and would lie in a ConfigMap: %s" $place $instead) -}}
+{{- end -}}
+{{- end -}}
+{{- range $key := list "path" "url" "sha256" -}}
+{{- if hasKey (include "offmap.section" (list $ "profile") | fromJson) $key -}}
+{{- fail (printf "config.profile.%s: the chart writes that; say where the profile comes from in profile" $key) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Which one way the profile comes: url, persistentVolumeClaim, image, volume; or none, where the config has a path. */}}
@@ -75,14 +114,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 
-{{/* The configuration: the user's block, which wins, over what follows from the chart's other values. */}}
+{{/* The configuration: the user's block, which wins, over what follows from the chart's other values. Each release is a
+     consumer group: two of one name would take each other's messages away, unseen. */}}
 {{- define "offmap.config" -}}
+{{- include "offmap.config.checked" . -}}
 {{- $profile := dict "path" (include "offmap.profilePath" .) -}}
 {{- if eq (include "offmap.profileSource" .) "url" -}}
 {{- $_ := set $profile "sha256" .Values.profile.sha256 -}}
 {{- with .Values.profile.url }}{{ $_ := set $profile "url" . }}{{ end -}}
 {{- end -}}
-{{- $kafka := dict -}}
+{{- $kafka := dict "group_id" (printf "offmap.%s.%s" .Release.Namespace (include "offmap.fullname" .)) -}}
 {{- if .Values.kafka.tls.secretName -}}
 {{- $_ := set $kafka "ssl_cafile" "/etc/offmap/kafka-tls/ca.crt" -}}
 {{- if .Values.kafka.tls.clientCertificate -}}
@@ -91,7 +132,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- end -}}
 {{- $ours := dict "profile" $profile "kafka" $kafka "checkpoint" (dict "path" "/var/lib/offmap/state") -}}
-{{- merge (deepCopy .Values.config) $ours | toPrettyJson -}}
+{{- merge (deepCopy (.Values.config | default dict)) $ours | toPrettyJson -}}
 {{- end -}}
 
 {{- define "offmap.configMapName" -}}
@@ -105,9 +146,11 @@ capabilities:
   drop: [ALL]
 privileged: false
 readOnlyRootFilesystem: true
-runAsGroup: 65532
 runAsNonRoot: true
-runAsUser: 65532
+{{- with .Values.runAsUser }}
+runAsUser: {{ int . }}
+runAsGroup: {{ int . }}
+{{- end }}
 seccompProfile:
   type: RuntimeDefault
 {{- end -}}
@@ -131,7 +174,14 @@ seccompProfile:
 {{- $ref := dict "name" (index . 1) "key" (index . 2) "optional" $optional -}}
 {{- $env = append $env (dict "name" (index . 0) "valueFrom" (dict "secretKeyRef" $ref)) -}}
 {{- end -}}
-{{- with concat $env $root.Values.env }}{{ toYaml . }}{{ end -}}
+{{- range $given := $root.Values.env -}}
+{{- $given = deepCopy $given -}}
+{{- range $kind, $from := $given.valueFrom | default dict -}}
+{{- if and $optional (has $kind (list "secretKeyRef" "configMapKeyRef")) }}{{ $_ := set $from "optional" true }}{{ end -}}
+{{- end -}}
+{{- $env = append $env $given -}}
+{{- end -}}
+{{- with $env }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{- define "offmap.volumeMounts" -}}
