@@ -64,7 +64,7 @@ def run(
 
     Another configuration in the file is taken up without a restart; SIGHUP asks for it.
     """
-    from agent.reload import ConfigFile  # noqa: PLC0415
+    from agent.config_file import ConfigFile  # noqa: PLC0415
     from agent.wiring import run_agent, run_sidecar  # noqa: PLC0415
 
     file = ConfigFile(config)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from agent.ahead import Ahead
 from agent.logs import set_up_logging
-from agent.supervisor import KnownError
-from config import ConfigError, load_settings
+from agent.supervisor import KnownError, PassingError
+from config import ConfigError
 
 if TYPE_CHECKING:
     from threading import Event
 
+    from agent.ahead import Prepare
     from agent.board import Board
+    from agent.config_file import ConfigFile
     from config import Settings
 
 log = logging.getLogger(__name__)
@@ -23,44 +25,13 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
 """How often the file is looked at."""
 
+AGAIN_SECONDS = 30.0
+"""How long until a configuration whose profile does not come is tried again."""
+
 FIXED = ("server.host", "server.port", "checkpoint.path", "shutdown.grace_seconds")
 """What one process keeps: its address, and the state without which its counters would step back."""
 
 Made = TypeVar("Made")
-
-
-class ConfigFile:
-    """The file with the settings, and whether it holds something else than when it was read."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._seen: bytes | None = None
-
-    def load(self) -> Settings:
-        """Read and check the settings of `offmap run`.
-
-        Raises
-        ------
-        ConfigError
-            Whatever is wrong, a fault of our own included: it must neither end a sidecar nor the work in hand.
-        """
-        self._seen = self._content()
-        try:
-            return load_settings(self.path, needs=("kafka",))
-        except ConfigError:
-            raise
-        except Exception as error:
-            raise ConfigError([f"the agent fails with it ({type(error).__name__})"], source=str(self.path)) from error
-
-    def changed(self) -> bool:
-        """Compare what the file holds now; a mounted ConfigMap changes by a link to another folder."""
-        return self._content() != self._seen
-
-    def _content(self) -> bytes | None:
-        try:
-            return self.path.read_bytes()
-        except OSError:
-            return None
 
 
 class Reload:
@@ -77,6 +48,8 @@ class Reload:
     stop, hangup : Event
         Set by signals; the latter asks for a reload even where the file is the same, such as for a new profile.
     board : Board
+    prepare : callable, optional
+        Fetches the profile that other settings name, before the work in hand ends for them.
 
     Attributes
     ----------
@@ -84,11 +57,21 @@ class Reload:
         In force now.
     """
 
-    def __init__(self, settings: Settings, file: ConfigFile | None, stop: Event, hangup: Event, board: Board) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        file: ConfigFile | None,
+        stop: Event,
+        hangup: Event,
+        board: Board,
+        prepare: Prepare = lambda _settings, _going_on: None,
+    ) -> None:
         self.settings = settings
         self._file = file
         self._stop, self._hangup = stop, hangup
         self._board = board
+        self._prepare = prepare
+        self._ahead: Ahead | None = None
         self._next: Settings | None = None
         self._look_at = 0.0
         self._taken_up()
@@ -132,10 +115,15 @@ class Reload:
         if self._file is None or (now < self._look_at and not asked):
             return False
         self._look_at = now + LOOK_SECONDS
+        if self._ahead is not None and self._ahead.is_alive():
+            return False
+        ahead, self._ahead = self._ahead, None
         if asked:  # one that comes just now is for the next look
             self._hangup.clear()
         if asked or self._file.changed():
             self._read(self._file, even_if_equal=asked)
+        elif ahead is not None:
+            self._take(ahead, self._file)
         return self.pending
 
     def _read(self, file: ConfigFile, *, even_if_equal: bool) -> None:
@@ -149,8 +137,19 @@ class Reload:
             self._refuse(f"{', '.join(fixed)}: cannot be changed without a restart")
         elif found == self.settings and not even_if_equal:
             self._taken_up()
-        else:
+        elif found.profile.url is None or _place(found) == _place(self.settings):
             self._next = found
+        else:
+            self._ahead = Ahead(found, self._prepare, lambda: not (self._stop.is_set() or file.changed()))
+
+    def _take(self, ahead: Ahead, file: ConfigFile) -> None:
+        if ahead.error is None:
+            self._next = ahead.settings
+            return
+        self._refuse(str(ahead.error))
+        if isinstance(ahead.error, PassingError):
+            file.forget()
+            self._look_at += AGAIN_SECONDS
 
     def _refuse(self, why: str) -> None:
         log.error("the new configuration is refused, the one before it goes on: %s", why)
@@ -160,6 +159,10 @@ class Reload:
         set_up_logging(self.settings.logging.level, self.settings.logging.format)
         self._board.show("offmap_config_last_reload_successful", 1.0)
         self._board.show("offmap_config_last_reload_success_timestamp_seconds", time.time())
+
+
+def _place(settings: Settings) -> tuple[object, ...]:
+    return settings.profile.path, settings.profile.sha256
 
 
 def _value(settings: Settings, name: str) -> object:

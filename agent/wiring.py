@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING
 
 from agent.assembly import build_pipeline
 from agent.board import Board
+from agent.config_file import ConfigFile
 from agent.durable import keep_apart
 from agent.intake import Clocks
 from agent.logs import set_up_logging
 from agent.pipeline import SIDES
 from agent.reading import kafka_source
 from agent.region_terms import RegionTerms
-from agent.reload import ConfigFile, Reload
+from agent.reload import Reload
 from agent.replay import ReplayOutputs, ReplayResult, replay
 from agent.sampling import HashSampler
 from agent.server import MetricsServer, ServerError
 from agent.signals import stopped_by_signals
 from agent.sources.files import FileSource, expand
 from agent.supervisor import supervise
-from agent.worker import MakeSource, known_errors, make_worker, profile_of
+from agent.worker import MakeSource, fetch_profile, known_errors, make_worker, profile_of
 from config import ConfigError, ServerSettings, ShutdownSettings, load_server_settings
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ def run_agent(
     board, hangup = Board(), threading.Event()
     board.show("offmap_build", {(version("offmap"),): 1.0})
     with stopped_by_signals(settings.shutdown.grace_seconds, hangup if file is not None else None) as stop:
-        reload = Reload(settings, file, stop, hangup, board)
-        with _listening(board, settings.server, stop, stay_up=stay_up):
+        reload = Reload(settings, file, stop, hangup, board, fetch_profile)
+        with _listening(board, settings.server, stop, file, stay_up=stay_up):
             work = partial(_work, reload, board, make_source or kafka_source)
             supervise(work, board, stop, stay_up=stay_up, pause=reload.wait)
             log.info("offmap ended")
@@ -80,10 +81,14 @@ def run_sidecar(file: ConfigFile) -> None:
     """Run the agent as `run_agent` does, and stay up whatever is wrong, the configuration included.
 
     A configuration that cannot be used is shown as `offmap_up 0` on its port, or the default one, and read again until
-    it can.
+    it can; so is one whose port cannot be had.
     """
-    if settings := _load_or_wait(file):
-        run_agent(settings, stay_up=True, file=file)
+    ended = False
+    while not ended:
+        with suppress(_ChangedError):
+            if settings := _load_or_wait(file):
+                run_agent(settings, stay_up=True, file=file)
+            ended = True
 
 
 def run_replay(
@@ -122,8 +127,14 @@ def _work(reload: Reload, board: Board, make_source: MakeSource) -> None:
             return
 
 
+class _ChangedError(Exception):
+    """While a port could not be had, the file came to hold something else."""
+
+
 @contextmanager
-def _listening(board: Board, address: ServerSettings, stop: threading.Event, *, stay_up: bool) -> Iterator[None]:
+def _listening(
+    board: Board, address: ServerSettings, stop: threading.Event, file: ConfigFile | None, *, stay_up: bool
+) -> Iterator[None]:
     """Serve /metrics; with `stay_up`, wait for a port that something else in the pod has taken."""
     server = None
     while server is None and not stop.is_set():
@@ -134,6 +145,8 @@ def _listening(board: Board, address: ServerSettings, stop: threading.Event, *, 
                 raise
             log.error("%s", error)  # noqa: TRY400 - the message says all; a trace would not help
             stop.wait(RETRY_SECONDS)
+            if file is not None and file.changed():
+                raise _ChangedError from error
     if server is None:
         yield
         return
@@ -155,7 +168,7 @@ def _load_or_wait(file: ConfigFile) -> Settings | None:
     board.show("offmap_config_last_reload_successful", 0.0)
     with (
         stopped_by_signals(ShutdownSettings().grace_seconds, threading.Event()) as stop,
-        _listening(board, load_server_settings(file.path), stop, stay_up=True),
+        _listening(board, load_server_settings(file.path), stop, file, stay_up=True),
     ):
         while not stop.wait(RETRY_SECONDS):
             board.beat()

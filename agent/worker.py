@@ -22,6 +22,7 @@ from agent.supervisor import KnownError, PassingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from agent.board import Board
     from agent.pipeline import Pipeline
@@ -63,11 +64,26 @@ def make_worker(settings: Settings, board: Board, make_source: MakeSource, stop:
 
 def profile_of(settings: Settings, going_on: Callable[[], bool] = lambda: True) -> Profile:
     """Read the profile, fetched where the settings have an address."""
+    return read_profile(_place_of(settings, going_on), expected_fingerprint=settings.profile.fingerprint)
+
+
+def fetch_profile(settings: Settings, going_on: Callable[[], bool]) -> None:
+    """Have the profile where `profile_of` finds it without asking anybody.
+
+    Raises
+    ------
+    KnownError
+        It does not come, or is not the one that is meant.
+    """
+    with known_errors():
+        _place_of(settings, going_on)
+
+
+def _place_of(settings: Settings, going_on: Callable[[], bool]) -> Path:
     own = settings.profile
-    path = own.path
-    if own.url is not None and own.sha256 is not None:
-        path = fetch(own.url.get_secret_value(), own.sha256, path, going_on)
-    return read_profile(path, expected_fingerprint=own.fingerprint)
+    if own.url is None or own.sha256 is None:
+        return own.path
+    return fetch(own.url.get_secret_value(), own.sha256, own.path, going_on)
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from agent import reload, wiring
+from agent import config_file, reload, wiring
 from agent.board import Board
+from agent.config_file import ConfigFile
 from agent.records import Batch, Partition, Record
-from agent.reload import ConfigFile, Reload
-from agent.supervisor import KnownError
+from agent.reload import Reload
+from agent.supervisor import KnownError, PassingError
 from agent.tally import Snapshot
 from config import ConfigError, Settings
 from tests.fakes import ListSource
@@ -201,7 +202,7 @@ def test_a_fault_of_our_own_refuses_a_configuration_and_does_not_end_the_work(
     def fail(*_arguments: object, **_options: object) -> None:
         raise KeyError("the patient's diagnosis")
 
-    monkeypatch.setattr(reload, "load_settings", fail)
+    monkeypatch.setattr(config_file, "load_settings", fail)
     with pytest.raises(ConfigError, match=r"the agent fails with it \(KeyError\)$"):
         ConfigFile(written.path).load()
 
@@ -232,6 +233,124 @@ def test_waiting_for_a_profile_ends_when_another_is_named(written: Written) -> N
     threading.Timer(0.1, lambda: written.write(profile={"path": good})).start()
     assert watched.wait(30.0)
     assert watched.pending
+
+
+SUMS = {"first": "a" * 64, "second": "b" * 64}
+
+
+class Fetching:
+    """A profile that comes from far away, when the test says so or not at all; and who asked for it."""
+
+    def __init__(self, written: Written) -> None:
+        self.asked: list[str | None] = []
+        self.there = threading.Event()
+        self.error: Exception | None = None
+        self.gave_up = threading.Event()
+        self.board = Board()
+        file = ConfigFile(written.path)
+        self.reload = Reload(file.load(), file, threading.Event(), threading.Event(), self.board, self._prepare)
+
+    def _prepare(self, settings: Settings, going_on: Callable[[], bool]) -> None:
+        self.asked.append(settings.profile.sha256)
+        while not self.there.wait(0.01):
+            if not going_on():
+                self.gave_up.set()
+                return
+        self.there.clear()
+        if self.error is not None:
+            raise self.error
+
+    def ends(self) -> bool:
+        """Whether the worker is told to end; waits for the thread that fetches."""
+        ahead = self.reload._ahead
+        if ahead is not None:
+            ahead.join(10)
+        return self.reload.is_set()
+
+    @property
+    def successful(self) -> float:
+        return float(str(self.board.live()["offmap_config_last_reload_successful"][()]))
+
+
+def far(sha256: str) -> dict[str, str]:
+    return {"url": "http://127.0.0.1:9/shop.offmap", "sha256": sha256, "path": "kept.offmap"}
+
+
+def test_the_work_goes_on_until_the_profile_of_another_configuration_is_there(written: Written) -> None:
+    fetching = Fetching(written)
+    written.write(profile=far(SUMS["first"]))
+    assert not fetching.reload.is_set()
+    assert not fetching.reload.is_set()
+    fetching.there.set()
+    assert fetching.ends()
+    assert fetching.asked == [SUMS["first"]]
+    assert fetching.reload.build(lambda settings: settings.profile.sha256) == SUMS["first"]
+    written.write(profile=far(SUMS["first"]), regions={"max_regions": 4})
+    assert fetching.reload.is_set(), "it is there already"
+    assert fetching.asked == [SUMS["first"]]
+
+
+def test_a_profile_that_does_not_come_is_tried_again_and_the_work_goes_on(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "AGAIN_SECONDS", 0.0)
+    fetching = Fetching(written)
+    fetching.error = PassingError("profile_unreachable", "no answer")
+    fetching.there.set()
+    written.write(profile=far(SUMS["first"]))
+    assert not fetching.reload.is_set()
+    assert not fetching.ends()
+    assert fetching.successful == 0.0
+    fetching.error = None
+    assert not fetching.reload.is_set()
+    fetching.there.set()
+    assert fetching.ends()
+    assert fetching.asked == 2 * [SUMS["first"]]
+
+
+@pytest.mark.parametrize("error", [KnownError("bad_profile", "another file"), ValueError("the patient's diagnosis")])
+def test_a_profile_that_is_another_file_is_refused_once(
+    error: Exception, written: Written, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(reload, "AGAIN_SECONDS", 0.0)
+    fetching = Fetching(written)
+    fetching.error = error
+    fetching.there.set()
+    written.write(profile=far(SUMS["first"]))
+    assert not fetching.reload.is_set()
+    assert not fetching.ends()
+    assert not fetching.ends()
+    assert len(fetching.asked) == 1
+    assert fetching.successful == 0.0
+    assert "patient's" not in capsys.readouterr().err
+
+
+def test_what_no_configuration_asks_for_any_more_is_not_fetched(written: Written) -> None:
+    fetching = Fetching(written)
+    written.write(profile=far(SUMS["first"]))
+    assert not fetching.reload.is_set()
+    written.write(profile=far(SUMS["second"]))
+    assert fetching.gave_up.wait(10)
+    assert not fetching.ends()
+    fetching.there.set()
+    assert fetching.ends()
+    assert fetching.asked == list(SUMS.values())
+
+
+def test_the_agent_fetches_ahead(
+    written: Written, run: Callable[..., Run], straight: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def fetch(settings: Settings, _going_on: Callable[[], bool]) -> None:
+        asked.append(settings.profile.sha256)
+        raise KnownError("bad_profile", "another file")
+
+    monkeypatch.setattr(wiring, "fetch_profile", fetch)
+    seen = run({50: lambda: written.write(profile=far(SUMS["first"]))})
+    assert asked == [SUMS["first"]]
+    assert len(seen.used) == 1
+    assert seen.counted() == straight
 
 
 def test_a_stop_is_a_stop(written: Written) -> None:

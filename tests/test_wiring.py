@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -16,14 +17,14 @@ import pytest
 from agent import wiring
 from agent.assembly import build_pipeline
 from agent.board import Board
+from agent.config_file import ConfigFile
 from agent.intake import Clocks
 from agent.profile import read_profile, write_profile
-from agent.reload import ConfigFile
 from agent.sampling import HashSampler
 from agent.server import MetricsServer, ServerError
 from agent.supervisor import KnownError
 from agent.worker import make_worker
-from config import ConfigError, ServerSettings, load_settings
+from config import ConfigError, ServerSettings, load_server_settings, load_settings
 from tests.fakes import ListSource
 from tests.small import small_profile, small_settings
 
@@ -117,6 +118,27 @@ def test_a_sidecar_waits_for_a_port_that_is_taken(tmp_path: Path, servers: list[
         threading.Timer(0.1, other.close).start()
         wiring.run_agent(asked, stay_up=True, make_source=lambda *_: ListSource([]))
     assert [server.port for server in servers] == [taken["port"]]
+
+
+@pytest.mark.parametrize("bad", [False, True], ids=["a port that is taken", "and a bad configuration"])
+def test_a_sidecar_takes_another_port_that_it_is_given(
+    bad: bool, tmp_path: Path, servers: list[MetricsServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "offmap.yaml"
+
+    def write(port: int, **more: str) -> None:
+        server = {"host": "127.0.0.1", "port": port}
+        kafka = {"bootstrap_servers": ["127.0.0.1:9"], "topics": ["t"], **more}
+        found = small_settings(server=server, kafka=kafka, checkpoint={"path": str(tmp_path / "state")})
+        path.write_text(json.dumps(found))
+
+    monkeypatch.setattr(wiring, "load_server_settings", load_server_settings)
+    monkeypatch.setattr(wiring, "kafka_source", lambda *_: ListSource([]))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        write(other.getsockname()[1], **({"topic": "t"} if bad else {}))
+        threading.Timer(0.3, write, (0,)).start()
+        wiring.run_sidecar(ConfigFile(path))
+    assert len(servers) == 1
 
 
 def test_a_run_ends_with_its_source(tmp_path: Path) -> None:
