@@ -68,9 +68,9 @@ class Board:
         """Give a sign of life."""
         self._sign_of_life = time.monotonic()
 
-    def stuck(self) -> bool:
-        """Whether the worker has given no sign of life for too long."""
-        return time.monotonic() - self._sign_of_life > STUCK_AFTER_SECONDS
+    def stuck(self, seconds: float | None = None) -> bool:
+        """Whether the worker has given no sign of life for so long; `STUCK_AFTER_SECONDS` unless given."""
+        return time.monotonic() - self._sign_of_life > (STUCK_AFTER_SECONDS if seconds is None else seconds)
 
     def show(self, name: str, samples: Mapping[Labels, Sample] | float) -> None:
         """Set a live metric; a bare number is the value without labels."""

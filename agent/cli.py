@@ -64,12 +64,15 @@ def run(
 
     Another configuration in the file is taken up without a restart; SIGHUP asks for it.
     """
+    from agent.nanny import keep_running  # noqa: PLC0415
+
+    restarts = keep_running() if stay_up else 0
     from agent.config_file import ConfigFile  # noqa: PLC0415
     from agent.wiring import run_agent, run_sidecar  # noqa: PLC0415
 
     file = ConfigFile(config)
     if stay_up:
-        run_sidecar(file)
+        run_sidecar(file, restarts)
     else:
         run_agent(file.load(), file=file)
 

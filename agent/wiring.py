@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from agent.config_file import ConfigFile
 from agent.durable import keep_apart
 from agent.intake import Clocks
 from agent.logs import set_up_logging
+from agent.nanny import watched
 from agent.pipeline import SIDES
 from agent.reading import kafka_source
 from agent.region_terms import RegionTerms
@@ -48,6 +49,7 @@ def run_agent(
     stay_up: bool = False,
     make_source: MakeSource | None = None,
     file: ConfigFile | None = None,
+    restarts: int = 0,
 ) -> None:
     """Run the agent until SIGTERM or SIGINT.
 
@@ -61,6 +63,8 @@ def run_agent(
         Where records come from; Kafka unless given.
     file : ConfigFile, optional
         Where the settings come from: when it changes, and on SIGHUP, they are read again and taken up.
+    restarts : int
+        How often the process was started again before.
 
     Raises
     ------
@@ -71,13 +75,18 @@ def run_agent(
     board.show("offmap_build", {(version("offmap"),): 1.0})
     with stopped_by_signals(settings.shutdown.grace_seconds, hangup if file is not None else None) as stop:
         reload = Reload(settings, file, stop, hangup, board, fetch_profile)
-        with _listening(board, settings.server, stop, file, stay_up=stay_up):
+        for _ in range(restarts):
+            board.count("offmap_worker_restarts")
+        with (
+            watched(board) if stay_up else nullcontext(),
+            _listening(board, settings.server, stop, file, stay_up=stay_up),
+        ):
             work = partial(_work, reload, board, make_source or kafka_source)
             supervise(work, board, stop, stay_up=stay_up, pause=reload.wait)
             log.info("offmap ended")
 
 
-def run_sidecar(file: ConfigFile) -> None:
+def run_sidecar(file: ConfigFile, restarts: int = 0) -> None:
     """Run the agent as `run_agent` does, and stay up whatever is wrong, the configuration included.
 
     A configuration that cannot be used is shown as `offmap_up 0` on its port, or the default one, and read again until
@@ -87,7 +96,7 @@ def run_sidecar(file: ConfigFile) -> None:
     while not ended:
         with suppress(_ChangedError):
             if settings := _load_or_wait(file):
-                run_agent(settings, stay_up=True, file=file)
+                run_agent(settings, stay_up=True, file=file, restarts=restarts)
             ended = True
 
 
@@ -145,6 +154,7 @@ def _listening(
                 raise
             log.error("%s", error)  # noqa: TRY400 - the message says all; a trace would not help
             stop.wait(RETRY_SECONDS)
+            board.beat()
             if file is not None and file.changed():
                 raise _ChangedError from error
     if server is None:

@@ -54,13 +54,14 @@ class Written(ConfigFile):
 
 
 @pytest.fixture
-def servers(monkeypatch: pytest.MonkeyPatch) -> list[MetricsServer]:
+def servers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every server that was started, in a hurry and on a free port where nothing says which."""
-    found: list[MetricsServer] = []
+    found: list[Any] = []
 
     class Watched(MetricsServer):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
+            self.board: Board = arguments[0]
             found.append(self)
 
     monkeypatch.setattr(wiring, "RETRY_SECONDS", 0.01)
@@ -71,7 +72,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> list[MetricsServer]:
 
 
 def test_a_bad_config_is_waited_out_by_a_sidecar(
-    tmp_path: Path, servers: list[MetricsServer], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, servers: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good, seen, ran = settings(tmp_path), [], []
 
@@ -86,11 +87,11 @@ def test_a_bad_config_is_waited_out_by_a_sidecar(
 
     monkeypatch.setattr(wiring, "run_agent", lambda *arguments, **options: ran.append((arguments, options)))
     file = Written(tmp_path, load)
-    wiring.run_sidecar(file)
+    wiring.run_sidecar(file, restarts=2)
     assert 'offmap_down{reason="bad_config"} 1.0' in seen[0]
     assert "offmap_up 0.0" in seen[0]
     assert "offmap_config_last_reload_successful 0.0" in seen[0]
-    assert ran == [((good,), {"stay_up": True, "file": file})]
+    assert ran == [((good,), {"stay_up": True, "file": file, "restarts": 2})]
 
 
 @pytest.mark.usefixtures("servers")
@@ -109,20 +110,21 @@ def test_a_sidecar_with_a_bad_config_leaves_when_told(tmp_path: Path) -> None:
     assert len(loads) == 3
 
 
-def test_a_sidecar_waits_for_a_port_that_is_taken(tmp_path: Path, servers: list[MetricsServer]) -> None:
+def test_a_sidecar_waits_for_a_port_that_is_taken(tmp_path: Path, servers: list[Any]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = {"host": "127.0.0.1", "port": other.getsockname()[1]}
         asked = load_settings(None, small_settings(server=taken, checkpoint={"path": str(tmp_path)}))
         with pytest.raises(ServerError):
             wiring.run_agent(asked, make_source=lambda *_: ListSource([]))
         threading.Timer(0.1, other.close).start()
-        wiring.run_agent(asked, stay_up=True, make_source=lambda *_: ListSource([]))
+        wiring.run_agent(asked, stay_up=True, make_source=lambda *_: ListSource([]), restarts=2)
     assert [server.port for server in servers] == [taken["port"]]
+    assert servers[0].board.live()["offmap_worker_restarts"] == {(): 2.0}
 
 
 @pytest.mark.parametrize("bad", [False, True], ids=["a port that is taken", "and a bad configuration"])
 def test_a_sidecar_takes_another_port_that_it_is_given(
-    bad: bool, tmp_path: Path, servers: list[MetricsServer], monkeypatch: pytest.MonkeyPatch
+    bad: bool, tmp_path: Path, servers: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "offmap.yaml"
 
