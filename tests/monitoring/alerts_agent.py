@@ -22,9 +22,12 @@ WORKS = "(offmap_up * (time() - offmap_last_poll_timestamp_seconds < bool 600) o
 NONE_WORKS = (
     f"max by ({BY}) {WORKS} == 0\n"
     f"or max by ({BY}) (up) == 0\n"
-    f"  and on ({BY}) max by ({BY}) (present_over_time(offmap_up[7d]))"
+    f"  and on ({BY}) present_over_time(max by ({BY}) (offmap_up)[7d:10m])"
 )
-"""A target that cannot be scraped has no series at all, and is known by what it had within the last week."""
+"""A target that cannot be scraped has no series at all, and is known by what its job had within the last week.
+
+In steps: all samples of a week, of a hundred agents, would be millions.
+"""
 
 DOWN = Alert(
     name="OffmapDown",
@@ -99,7 +102,7 @@ ABSENT = Alert(
     wait="1h",
     # the targets themselves are gone: no `up` that could be 0
     expr=(
-        f"max by ({BY}) (present_over_time(offmap_up[1d]))\n"
+        f"present_over_time(max by ({BY}) (offmap_up)[1d:10m])\n"
         f"  unless on ({BY}) max by ({BY}) (offmap_up)\n"
         f"  unless on ({BY}) max by ({BY}) (up) == 0\n"
         'or on () label_replace(absent(offmap_up), "job", "any job", "", "")'

@@ -111,7 +111,7 @@ COVERAGE_LOST = Alert(
     # most services never ask for all of training: only what was asked for lately and no longer is, is news
     expr=(
         f"max by ({BY}, side) (offmap_lost_mass)\n"
-        f"  - max by ({BY}, side) (max_over_time(offmap_lost_mass[7d] offset 3d)) > {LOST}\n"
+        f"  - max_over_time(max by ({BY}, side) (offmap_lost_mass)[7d:1h] offset 3d) > {LOST}\n"
         f"and max by ({BY}, side) (offmap_lost_mass offset 7d) >= 0"
     ),
     labels=(*WHERE, "side"),
