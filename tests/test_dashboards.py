@@ -15,6 +15,7 @@ import pytest
 
 from tests.monitoring.asked import filled, unknown
 from tests.monitoring.files import FILES
+from tests.monitoring.panel import SELECTED
 from tests.needs import require_program
 
 ROOT = Path(__file__).parents[1]
@@ -30,8 +31,29 @@ PANELS = [
 def test_each_query_asks_for_what_there_is(panel: dict[str, Any]) -> None:
     asked = [target["expr"] for target in panel["targets"]]
     assert [unknown(filled(expr)) for expr in asked] == [[]] * len(asked)
-    assert all('namespace=~"$namespace", job=~"$job"' in expr for expr in asked)
+    selectors = re.findall(r"\b(?:offmap|process)_\w+(?:\{([^}]*)\})?", " ".join(asked))
+    assert selectors
+    assert all(SELECTED in matchers for matchers in selectors), "the variables at the top select all that is shown"
     assert not any("vector(0)" in expr for expr in asked), "what is not known is not 0"
+
+
+@pytest.mark.parametrize("board", DASHBOARDS.values(), ids=list(DASHBOARDS))
+def test_variables_and_marks_ask_for_what_there_is(board: dict[str, Any]) -> None:
+    (marks,) = board["annotations"]["list"]
+    assert unknown(filled(marks["target"]["expr"])) == []
+    asked = [one["query"]["query"] for one in board["templating"]["list"] if one["type"] == "query"]
+    assert len(asked) >= 2
+    for query in asked:
+        series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", query).groups()  # type: ignore[union-attr]
+        name = series.partition("{")[0]
+        assert unknown(filled(series)) + unknown(f'{name}{{{label}=".*"}}') == []
+
+
+def test_dots_that_lead_to_traces_are_where_the_readme_says() -> None:
+    dotted = [
+        panel.values[0]["title"] for panel in PANELS if any(t.get("exemplar") for t in panel.values[0]["targets"])
+    ]
+    assert dotted == re.findall(r"a dot in \*([^*]+)\*", (ROOT / "README.md").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("panel", PANELS)

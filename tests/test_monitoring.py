@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,9 +151,30 @@ def test_a_point_leads_to_its_trace(world: World) -> None:
     assert all(0 < float(one["value"]) <= 1 for one in found)
 
 
+def test_a_page_is_marked_on_the_dashboards(world: World) -> None:
+    for name in (name for name in FILES if name.startswith("dashboards/")):
+        (marks,) = json.loads(FILES[name]())["annotations"]["list"]
+        ((labels, at),) = world.prometheus.query(filled(marks["target"]["expr"])).items()
+        assert dict(labels) == {"job": "offmap", "side": "prompt"}
+        assert START + PROMPTS * STEP < at / 1000 < START + 2 * PROMPTS * STEP
+
+
+def test_a_collapse_is_shown_in_its_direction(world: World) -> None:
+    panels = json.loads(FILES["dashboards/offmap-map.json"]())["panels"]
+    (shown,) = (panel["targets"][0]["expr"] for panel in panels if panel["title"].startswith("Collapse"))
+    series = world.prometheus.query("offmap_collapse_z")
+    towards = [
+        -z if dict(labels)["metric"] in {"diversity", "tail"} else z
+        for labels, z in series.items()
+        if dict(labels)["metric"] != "verbatim"
+    ]
+    assert world.prometheus.value(filled(shown)) == max(towards)
+    assert max(towards) != max(map(abs, series.values())), "here something else moves further, the harmless way"
+
+
 QUERIES = [
     pytest.param(
-        target["expr"],
+        target,
         panel["fieldConfig"]["defaults"]["unit"],
         id=f"{Path(name).stem} {panel['title']}: {target['refId']}",
     )
@@ -167,10 +189,14 @@ NOT_THERE = ['p_value_bucket{@, side="prompt", le="0.001"}'.replace("@", SELECTE
 """No p-value of so few held-out texts is so small: then there is no line."""
 
 
-@pytest.mark.parametrize(("expr", "unit"), QUERIES)
-def test_each_query_of_a_dashboard_returns_data(world: World, expr: str, unit: str) -> None:
-    values = world.prometheus.query(filled(expr)).values()
-    assert bool(values) != any(selector in expr for selector in NOT_THERE)
-    assert all(math.isfinite(value) for value in values)
+@pytest.mark.parametrize(("target", "unit"), QUERIES)
+def test_each_query_of_a_dashboard_returns_data(world: World, target: dict[str, Any], unit: str) -> None:
+    found = world.prometheus.query(filled(target["expr"]))
+    assert bool(found) != any(selector in target["expr"] for selector in NOT_THERE)
+    assert all(math.isfinite(value) for value in found.values())
     if unit == "percentunit":
-        assert all(0 <= value <= 1 for value in values)
+        assert all(0 <= value <= 1 for value in found.values())
+    named = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
+    assert all(named <= set(dict(labels)) for labels in found), "each line has a name"
+    names = [tuple(dict(labels)[one] for one in sorted(named)) for labels in found]
+    assert target["format"] == "table" or len(set(names)) == len(names), "of its own"

@@ -86,14 +86,15 @@ ROWS = (
         lines(
             "Memory",
             "Resident memory of each agent. Normal: about 250 MB, and level.",
-            Query("process_resident_memory_bytes{@} and on (instance, job) offmap_up", "{{instance}}"),
+            Query("process_resident_memory_bytes{@} and on (namespace, job, instance) offmap_up{@}", "{{instance}}"),
             unit="bytes",
         ),
         lines(
             "CPU",
             "Cores in use by each agent. Normal: up to embedding.threads, or the container's limit.",
             Query(
-                "rate(process_cpu_seconds_total{@}[$__rate_interval]) and on (instance, job) offmap_up", "{{instance}}"
+                "rate(process_cpu_seconds_total{@}[$__rate_interval]) and on (namespace, job, instance) offmap_up{@}",
+                "{{instance}}",
             ),
         ),
         lines(
