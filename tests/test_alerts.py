@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -61,6 +62,47 @@ def test_each_alert_has_a_case_and_a_harmless_one() -> None:
             for looked in case["alert_rule_test"]:
                 fires.setdefault(looked["alertname"], set()).add(bool(looked["exp_alerts"]))
     assert fires == {alert.name: {True, False} for alert in ALERTS}
+
+
+KEPT = {
+    "OffmapNovelty": {"side": "prompt", "reference": "baseline"},
+    "OffmapStyle": {"side": "style", "reference": "baseline"},
+    "OffmapSliceNovelty": {"slice": "gpt", "reference": "baseline"},
+    "OffmapMixChanged": {"side": "prompt", "reference": "baseline"},
+    "OffmapJudgeMirror": {},
+    "OffmapAnswersNarrow": {"metric": "tail"},
+    "OffmapEcho": {"metric": "echo"},
+    "OffmapRecycled": {"metric": "recycled"},
+}
+"""Alerts on what an agent says from some moment on, and the labels of one that does."""
+
+
+@pytest.mark.prometheus
+def test_any_agent_s_alarm_is_the_service_s_and_stays_through_a_scrape_gap(tmp_path: Path) -> None:
+    series, expected = [], []
+    for alert in (alert for alert in ALERTS if alert.name in KEPT):
+        name = re.search(r"max_over_time\((offmap_\w+)", alert.expr)[1]  # type: ignore[index]
+        labels = {"job": alert.name, **KEPT[alert.name]}
+        said = ",".join(f'{label}="{value}"' for label, value in labels.items())
+        series += [{"series": f'{name}{{{said},instance="{one}"}}', "values": v} for one, v in AGENTS.items()]
+        ours = f'max by ({", ".join(labels)}) ({alert.expr} and on (job) {name}{{job="{alert.name}",instance="b"}})'
+        samples = [{"labels": f"{{{said}}}", "value": 1}]
+        expected += [
+            {"expr": ours, "eval_time": at, "exp_samples": samples if at != "25m" else []}
+            for at in ("10m", "18m", "25m")
+        ]
+    assert len(series) == len(AGENTS) * len(KEPT)
+    case = {"interval": "1m", "input_series": series, "promql_expr_test": expected}
+    (tmp_path / "case.yaml").write_text(json.dumps({"evaluation_interval": "1m", "tests": [case]}))
+    assert "SUCCESS" in promtool("test", "rules", tmp_path / "case.yaml")
+
+
+AGENTS = {"a": "0x5 1x5 _x20", "b": "0x30"}
+"""One has alarmed and cannot be scraped then; the other never did."""
+
+
+def test_what_a_sequential_test_says_waits_for_nothing_more() -> None:
+    assert {alert.name for alert in ALERTS if alert.wait == "0m"} == set(KEPT) - {"OffmapJudgeMirror"}
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)

@@ -19,11 +19,9 @@ ENOUGH = "20"
 WORKS = "(offmap_up * (time() - offmap_last_poll_timestamp_seconds < bool 600) or offmap_up)"
 """Whether an agent works. Up is not enough: a worker stuck in native code says up and reads nothing."""
 
-NONE_WORKS = (
-    f"max by ({BY}) {WORKS} == 0\n"
-    f"or max by ({BY}) (up) == 0\n"
-    f"  and on ({BY}) present_over_time(max by ({BY}) (offmap_up)[7d:10m])"
-)
+NONE_WORKS = f"max by ({BY}) {WORKS} == 0"
+
+NONE_THERE = f"max by ({BY}) (up) == 0\n  and on ({BY}) present_over_time(max by ({BY}) (offmap_up)[7d:10m])"
 """A target that cannot be scraped has no series at all, and is known by what its job had within the last week.
 
 In steps: all samples of a week, of a hundred agents, would be millions.
@@ -33,7 +31,7 @@ DOWN = Alert(
     name="OffmapDown",
     severity="page",
     wait="15m",
-    expr=NONE_WORKS,  # agents without partitions are up: no alarm
+    expr=f"{NONE_WORKS}\nor {NONE_THERE}",  # agents without partitions are up: no alarm
     labels=WHERE,
     summary="Nothing watches the traffic: no offmap agent is up ({job})",
     description=(
@@ -83,9 +81,7 @@ AGENT_DOWN = Alert(
         f"  {WORKS} == 0\n"
         f"  or up == 0 and on ({BY}) max by ({BY}) (offmap_up)\n"
         ")\n"
-        f"unless on ({BY}) (\n"
-        f"{NONE_WORKS}\n"
-        ")"
+        f"unless on ({BY}) {NONE_WORKS}"
     ),
     labels=INSTANCE,
     summary="An offmap agent is down while others work ({job}, {instance})",
@@ -151,7 +147,7 @@ LAGGING = Alert(
     labels=WHERE,
     summary="offmap falls behind its traffic ({job})",
     description=(
-        "{job} is {value:humanize} records behind, and for an hour ever more, at {rate:humanize} read a second; it "
+        "{job} is {value:humanize} records behind, and for an hour ever more, at {rate:.2f} read a second; it "
         "should be {target:humanizeDuration} behind at most. {fraction:humanizePercentage} of exchanges are scored."
     ),
     numbers={
