@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.assembly import build_pipeline
-from agent.baseline_recorder import CrowdRecorder, RateRecorder
+from agent.baseline_recorder import CrowdRecorder, PairRecorder, RateRecorder
 from agent.cell_watch import ACCEPTED, RareCells
+from agent.collapse_watch import CollapseWatch
 from agent.durable import keep_apart
 from agent.intake import Clocks
 from agent.profile import STYLE, read_profile, write_profile
@@ -25,8 +26,10 @@ from agent.sources.files import FileSource, expand
 from detectors.crowd import without_crowd
 from detectors.crowd_fit import RUN_LENGTH, fit_crowd
 from detectors.evidence_accepted import NAME, accepted_traffic, bettable, to_arrays
+from detectors.pair_reference import ACCEPTED as ACCEPTED_PAIRS
 
 if TYPE_CHECKING:
+    from agent.pipeline import Pipeline
     from agent.profile import Profile
     from agent.watch import Floats
     from config import Settings, SliceSettings
@@ -86,6 +89,7 @@ def record_baseline(
     slices = {name: RateRecorder() for name in settings.slices.names}
     clocks = Clocks(now=None, horizon=time.time, timer=lambda: 0.0)
     pipeline = build_pipeline(settings, profile, clocks, HashSampler(), {"rates": rates, "crowd": crowd})
+    answers = _record_answers(pipeline)
     if pipeline.slices is not None:
         pipeline.slices.also = slices
     replay(pipeline, FileSource(logs), ReplayOutputs(), progress)
@@ -95,24 +99,31 @@ def record_baseline(
     accepted_style = _accepted(times, style, block_seconds) if np.isfinite(style).all() else None
     own = {name: each for name in slices if (each := _of_a_slice(slices[name], block_seconds)) is not None}
     facts = {"texts": rates.texts} | _facts(times, accepted, block_seconds) | _slice_facts(settings.slices, own)
-    if accepted_style is not None:
-        facts["style_shares"] = _shares(accepted_style)
     before = profile.references[SIDE]
     run_length = float(before.get("mix_run_length", RUN_LENGTH))
-    arrays = _without_baseline(before) | to_arrays(accepted)
+    arrays = _without_baseline(before) | to_arrays(accepted) | _slice_arrays(settings.slices, own)
     if isinstance(rare := pipeline.exchanges.get("rare"), RareCells):
         arrays[ACCEPTED] = rare.ended
-    for name, each in own.items():
-        prefix = baseline_prefix(settings.slices, name)
-        arrays |= {prefix + key: array for key, array in to_arrays(each).items()}
     arrays |= fit_crowd(crowd.vectors(), run_length=run_length, in_order=crowd.in_order())
-    manifest = {**profile.manifest, "baseline": facts}
     references = {**profile.references, SIDE: arrays}
+    if answers is not None:
+        references["response"] = answers.over(references["response"])
+        facts["answers"] = int(references["response"].get(f"{ACCEPTED_PAIRS}n_pairs", 0))
     if accepted_style is not None:
+        facts["style_shares"] = _shares(accepted_style)
         references[STYLE] = {**references[STYLE], **to_arrays(accepted_style)}
-    recorded = replace(profile, manifest=manifest, references=references)
+    recorded = replace(profile, manifest={**profile.manifest, "baseline": facts}, references=references)
     write_profile(output, recorded)
     return Baseline(output, recorded.fingerprint, facts)
+
+
+def _record_answers(pipeline: Pipeline) -> PairRecorder | None:
+    collapse = pipeline.exchanges.get("collapse")
+    if not isinstance(collapse, CollapseWatch):
+        return None
+    recorder = PairRecorder(collapse.reference)
+    pipeline.exchanges = {**pipeline.exchanges, "pairs": recorder}
+    return recorder
 
 
 def _check(times: Floats, profile: Profile) -> None:
@@ -159,6 +170,11 @@ def _facts(times: Floats, accepted: Accepted, block_seconds: float) -> dict[str,
         "to": _day(times.max()),
         "shares": _shares(accepted),
     }
+
+
+def _slice_arrays(slices: SliceSettings, own: Mapping[str, Accepted]) -> Arrays:
+    found = ((baseline_prefix(slices, name), to_arrays(each)) for name, each in own.items())
+    return {prefix + key: array for prefix, arrays in found for key, array in arrays.items()}
 
 
 def _slice_facts(slices: SliceSettings, own: Mapping[str, Accepted]) -> dict[str, Any]:

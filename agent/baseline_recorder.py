@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from agent.collapse_watch import observed
+from detectors.collapse_accepted import accept_pairs, accepted_arrays
+from detectors.collapse_fit import MOST_PAIRS
 from detectors.crowd_fit import SAMPLE
+from detectors.pair_measures import Pairs
+from detectors.pair_reference import ACCEPTED
 
 if TYPE_CHECKING:
+    from agent.join_known import Known
     from agent.tally import State, Tally
     from agent.watch import Floats, Measured, SideScores
+    from detectors.pair_reference import PairReference
 
 Rows = npt.NDArray[np.float16]
 
@@ -56,6 +64,43 @@ class RateRecorder(Recorder):
     def recorded(self) -> Floats:
         """Return times, p-values and those of the style channel (NaN without one), shape (3, n)."""
         return np.concatenate(self._parts, axis=1)
+
+
+class PairRecorder(Recorder):
+    """Keeps `MOST_PAIRS` of the exchanges that windows of answers are made of, drawn at random."""
+
+    def __init__(self, reference: PairReference) -> None:
+        self._reference = reference
+        self._rng = np.random.default_rng(1)
+        self._keys: list[Floats] = []
+        self._pairs: list[Pairs] = []
+        self._waiting = 0
+
+    def update(self, known: Sequence[Known], _tally: Tally) -> None:
+        """Take in whole exchanges."""
+        seen = observed(self._reference, known)
+        if seen is None:
+            return
+        self._keys.append(self._rng.random(len(seen[0])))
+        self._pairs.append(seen[1])
+        self._waiting += len(seen[0])
+        if self._waiting >= 2 * MOST_PAIRS:
+            self._draw()
+
+    def over(self, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Return a profile's arrays with what they lead to expect, instead of what another baseline did."""
+        found = {name: array for name, array in arrays.items() if not name.startswith(ACCEPTED)}
+        if self._pairs:
+            self._draw()
+            if (accepted := accept_pairs(self._reference, self._pairs[0])) is not None:
+                found |= {ACCEPTED + name: array for name, array in accepted_arrays(accepted).items()}
+        return found
+
+    def _draw(self) -> None:
+        """Keep those with the smallest of the random numbers that each was given."""
+        keys, pairs = np.concatenate(self._keys), reduce(Pairs.joined, self._pairs)
+        kept = np.argsort(keys)[:MOST_PAIRS]
+        self._keys, self._pairs, self._waiting = [keys[kept]], [pairs.take(kept)], len(kept)
 
 
 class CrowdRecorder(Recorder):

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from agent.answer_memory import pair_vectors
 from agent.outcome_kinds import Kind
-from agent.watch import acknowledgement
+from agent.watch import acknowledgement, below
 from detectors.collapse import METRICS, CollapseWindow
 from detectors.pair_measures import Pairs
-from detectors.pair_reference import PREFIX, SIGNS, PairReference
+from detectors.pair_reference import ACCEPTED, PREFIX, SIGNS, PairReference
 
 if TYPE_CHECKING:
     from agent.join_known import Known
@@ -25,17 +25,32 @@ if TYPE_CHECKING:
 def pair_reference(arrays: Mapping[str, npt.NDArray[Any]]) -> PairReference | None:
     """Take the training pairs out of the arrays of the responses' side; None where there is nothing of them.
 
+    Where there is a baseline, how answers vary and how often signs are said is that of accepted traffic.
+
     Raises
     ------
     ValueError
         If they do not belong together.
     """
-    mine = {name.removeprefix(PREFIX): array for name, array in arrays.items() if name.startswith(PREFIX)}
-    return PairReference.from_arrays(mine) if mine else None
+    mine = below(arrays, PREFIX)
+    return PairReference.from_arrays(mine | below(arrays, ACCEPTED)) if mine else None
+
+
+def observed(reference: PairReference, known: Sequence[Known]) -> tuple[list[Known], Pairs] | None:
+    """Look at the exchanges of which both texts were embedded, but for those that were planted; None without any."""
+    known = [one for one in known if not one.kinds & Kind.PLANTED]
+    pairs = pair_vectors(known)
+    if pairs is None:
+        return None
+    found = [known[i] for i in pairs.place]
+    seen = reference.look(pairs.prompts, pairs.responses, pairs.hashes)
+    again = np.array([one.kinds & (Kind.RECYCLED | Kind.RECYCLED_SOFTLY) > 0 for one in found])
+    signs = np.stack([seen.tail, seen.echo, seen.verbatim, again], axis=1)
+    return found, Pairs(pairs.prompts, pairs.responses, seen.cell, signs)
 
 
 class CollapseWatch:
-    """Compares windows of answers with training's; an alarm stays until it is acknowledged.
+    """Compares windows of answers with training's, or with accepted ones; an alarm stays until it is acknowledged.
 
     Parameters
     ----------
@@ -43,9 +58,14 @@ class CollapseWatch:
     settings : CollapseSettings
     acknowledged : str
         Changed by the user, it takes alarms back.
+    accepted : bool
+        Whether the reference is of accepted traffic.
     """
 
-    def __init__(self, reference: PairReference, settings: CollapseSettings, acknowledged: str) -> None:
+    def __init__(
+        self, reference: PairReference, settings: CollapseSettings, acknowledged: str, *, accepted: bool = False
+    ) -> None:
+        self.reference, self._accepted = reference, accepted
         self._window = CollapseWindow(reference, settings.threshold)
         self._word = acknowledgement(acknowledged)
         self._seen = 0
@@ -53,22 +73,20 @@ class CollapseWatch:
 
     def update(self, known: Sequence[Known], tally: Tally) -> None:
         """Take in the exchanges of which both texts were embedded, but for those that were planted."""
-        known = [one for one in known if not one.kinds & Kind.PLANTED]
-        pairs = pair_vectors(known)
-        if pairs is None:
+        seen = observed(self.reference, known)
+        if seen is None:
             return
-        seen = self._window.reference.look(pairs.prompts, pairs.responses, pairs.hashes)
-        again = np.array([known[i].kinds & (Kind.RECYCLED | Kind.RECYCLED_SOFTLY) > 0 for i in pairs.place])
-        signs = np.stack([seen.tail, seen.echo, seen.verbatim, again], axis=1)
-        self._count(signs, tally)
-        self._window.update(Pairs(pairs.prompts, pairs.responses, seen.cell, signs))
+        found, pairs = seen
+        self._count(pairs.signs, tally)
+        self._window.update(pairs)
         for i in np.flatnonzero(self._window.alarms > self._seen):  # those of this batch
-            self._times[i] = known[pairs.place[self._window.alarms[i] - 1 - self._seen]].time
-        self._seen += len(signs)
+            self._times[i] = found[self._window.alarms[i] - 1 - self._seen].time
+        self._seen += len(found)
 
     def measure(self) -> Measured:
         """Return what the last full windows say, the alarms, and at what they alarm."""
         found: Measured = {"offmap_collapse_threshold": {(): self._window.threshold}}
+        found["offmap_collapse_baseline"] = {(): float(self._accepted)}
         for one in self._window.measure():
             metric, _, suffix = one.name.partition("_")
             name, labels = _METRICS[suffix], (metric, one.field) if one.field else (metric,)

@@ -13,6 +13,7 @@ from agent.outcome_rules import OutcomeRules
 from agent.outcome_watch import OutcomeWatch
 from agent.profile import ProfileError
 from agent.settlement import Settlement
+from detectors.pair_reference import ACCEPTED as ACCEPTED_PAIRS
 
 if TYPE_CHECKING:
     from agent.exchange_watch import ExchangeWatcher
@@ -42,7 +43,8 @@ def make_exchange_watchers(settings: Settings, profile: Profile) -> dict[str, Ex
     except ValueError as error:
         raise ProfileError(f"profile: answers cannot be compared with it: {error}; fit it anew") from error
     if pairs is not None:
-        found["collapse"] = CollapseWatch(pairs, settings.collapse, acknowledged)
+        accepted = any(name.startswith(ACCEPTED_PAIRS) for name in responses)
+        found["collapse"] = CollapseWatch(pairs, settings.collapse, acknowledged, accepted=accepted)
     if "coverage_counts" in prompts:
         found["rare"] = RareCells(prompts["coverage_counts"], outcomes.alpha, prompts.get(ACCEPTED))
     if "synthetic_share" in prompts:

@@ -48,6 +48,9 @@ def baseline_lines(facts: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {slices['field']} {name}: {found['prompts']:,} prompts, {shares}"
         if slices["as_the_whole"]:
             yield f"  {slices['field']} {', '.join(slices['as_the_whole'])}: too few prompts, compared with all traffic"
+    if (answers := facts.get("answers")) is not None:
+        found = f"{answers:,} exchanges with different prompts" if answers else "too few, compared with training's"
+        yield f"  answers, given what was asked: {found}"
     if "prompts_a_day" in facts:
         yield (
             f"  {facts['prompts_a_day']:,.0f} prompts a day: with the default pager.run_length of {RUN_LENGTH:,}, "

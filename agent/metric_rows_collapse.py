@@ -32,8 +32,9 @@ COLLAPSE = (
     Metric(
         "offmap_answer_diversity",
         "gauge",
-        "Of the last full window of `window` exchanges with different prompts, less what training windows reach: "
-        "diversity (ln of how many different answers per different prompt; below 0 they narrow), likeness (ln of how "
+        "Of the last full window of `window` exchanges with different prompts, less what usual windows reach "
+        "(training's, or after `offmap baseline` the accepted ones): diversity (ln of how many different answers per "
+        "different prompt; below 0 they narrow), likeness (ln of how "
         "alike answers are for these prompts; above 0 they narrow). A collapse of variety, not a lower quality.",
         ("metric", "window"),
     ),
@@ -46,7 +47,8 @@ COLLAPSE = (
     Metric(
         "offmap_answer_share_expected",
         "gauge",
-        "What offmap_answer_share would be for answers like training's, held out, to prompts of the same cells.",
+        "What offmap_answer_share would be for answers like training's, held out, to prompts of the same cells; after "
+        "`offmap baseline`, like accepted ones.",
         ("metric", "window"),
     ),
     Metric(
@@ -57,6 +59,12 @@ COLLAPSE = (
         ("metric", "window"),
     ),
     Metric("offmap_collapse_threshold", "gauge", "How far offmap_collapse_z must lie off for an alarm."),
+    Metric(
+        "offmap_collapse_baseline",
+        "gauge",
+        "1 where windows of answers are compared with accepted traffic's (`offmap baseline`), 0 with training's. No "
+        "model answers as its training set does: against that, diversity lies off for good, so look at changes only.",
+    ),
     Metric(
         "offmap_collapse_alarm",
         "gauge",

@@ -70,28 +70,35 @@ def fit_pairs(
     echo training. `hashes` are those of all training responses, for answers that repeat one to the word.
     """
     rng = np.random.default_rng([seed, 5])
-    pairs = pairs.take(_different(Whole.of(pairs.prompts)))
+    pairs = pairs.take(different(Whole.of(pairs.prompts)))
     fitting = [n for n in sizes if n <= len(pairs.hashes) // 2]
     if not fitting:
         return None
     prompts, responses = Whole.of(pairs.prompts), Whole.of(pairs.responses)
     units = prompts.unit(), responses.unit()
-    n_cells = max(1, min(CELLS, len(units[0]) // FEWEST_A_CELL))
-    prompt_cells = Whole.of(spherical_kmeans(units[0], n_cells, rng))
-    cell = prompts.cosines(prompt_cells).argmax(axis=1)
+    prompt_cells, cell = coarse_cells(prompts, rng)
+    n_cells = len(prompt_cells.rows)
     fresh = split(np.unique(pairs.groups, return_inverse=True)[1].astype(np.int32), 2, rng) == 1
     parts = fit_parts(*units, ~fresh, rng)
     echo, signs = _signs(pairs, parts, fresh, hashes)
-    expected, counts = _expected(cell[fresh], signs[fresh], n_cells)
-    alike = np.stack([_alike(thinned(side), cell, n_cells) for side in (responses, prompts)])
+    expected, counts = sign_shares(cell[fresh], signs[fresh], n_cells)
+    likeness = np.stack([alike(side, cell, n_cells) for side in (responses, prompts)])
     found = PairReference(
         prompt_cells, parts.prompts, parts.response_cells, parts.rare, echo, expected, counts,
-        np.ones(len(SIGNS)), alike, np.zeros(2), len(cell), (),
+        np.ones(len(SIGNS)), likeness, np.zeros(2), len(cell), (),
     )  # fmt: skip
     return with_windows(found, Pairs(prompts, responses, cell, signs), fresh, fitting, rng)
 
 
-def _different(prompts: Whole) -> npt.NDArray[np.intp]:
+def coarse_cells(prompts: Whole, rng: np.random.Generator) -> tuple[Whole, npt.NDArray[np.intp]]:
+    """Return prototypes of prompts, at most `CELLS`, and which of them each of the prompts is of."""
+    n_cells = max(1, min(CELLS, len(prompts.scales) // FEWEST_A_CELL))
+    cells = Whole.of(spherical_kmeans(prompts.unit(), n_cells, rng))
+    return cells, prompts.cosines(cells).argmax(axis=1)
+
+
+def different(prompts: Whole) -> npt.NDArray[np.intp]:
+    """Return the places of prompts, in order, that are no near-duplicates of earlier ones."""
     kept = prompts.take(slice(0))
     found = []
     for where in spans(len(prompts.scales), 256):
@@ -121,7 +128,7 @@ def _signs(pairs: TrainingPairs, parts: Parts, fresh: Flags, hashes: npt.NDArray
     return rows, np.stack([parts.rare[cell], echo, verbatim, again.exact | again.soft], axis=1)
 
 
-def _expected(cell: npt.NDArray[np.intp], signs: Flags, n_cells: int) -> tuple[Floats, Floats]:
+def sign_shares(cell: npt.NDArray[np.intp], signs: Flags, n_cells: int) -> tuple[Floats, Floats]:
     """Return the share of each sign in each cell, shrunk towards the overall one, and what it stands on."""
     overall = (signs.sum(axis=0) + 0.5) / (len(cell) + 1)
     hits = np.stack([np.bincount(cell, weights=sign, minlength=n_cells) for sign in signs.T], axis=1)
@@ -129,8 +136,9 @@ def _expected(cell: npt.NDArray[np.intp], signs: Flags, n_cells: int) -> tuple[F
     return (hits + PSEUDO_PAIRS * overall) / counts[:, None], counts
 
 
-def _alike(rows: npt.NDArray[np.float32], cell: npt.NDArray[np.intp], n_cells: int) -> Floats:
-    """Mean squared cosine of the rows of two cells (K, K), shrunk towards that of any two rows."""
+def alike(side: Whole, cell: npt.NDArray[np.intp], n_cells: int) -> Floats:
+    """Mean squared cosine of the texts of two cells (K, K), shrunk towards that of any two texts."""
+    rows = thinned(side)
     dim = rows.shape[1]
     moments = np.zeros((n_cells, dim * dim), dtype=np.float32)
     for k in range(n_cells):

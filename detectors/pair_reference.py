@@ -21,6 +21,15 @@ SIGNS = ("tail", "echo", "verbatim", "recycled")
 PREFIX = "pair_"
 """Of the names of its arrays in a profile."""
 
+ACCEPTED = "accepted_pair_"
+"""The same of those that a baseline puts over them."""
+
+ACCEPTED_ARRAYS = (
+    "prompt_cells", "expected", "counts", "dispersion", "alike", "yielding", "n_pairs", "usual_n", "usual_mean",
+    "usual_sd",
+)  # fmt: skip
+"""What a baseline puts over training's: how answers vary and how often signs are said, given what is asked."""
+
 VERBATIM = np.float32(0.97)
 """An answer of larger cosine to a training response repeats it."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from detectors.blocks import unit_rows
 from detectors.collapse import METRICS, PATIENCE, CollapseWindow
+from detectors.collapse_accepted import accept_pairs, accepted_arrays
 from detectors.collapse_fit import TrainingPairs, fit_pairs
 from detectors.diversity import vendi_scores
 from detectors.near import Whole
@@ -24,12 +25,12 @@ ASKED, GIVEN = _RNG.standard_normal((2, TOPICS, DIM))
 Rows = npt.NDArray[np.float32]
 
 
-def draw(n: int, seed: int, topics: int = TOPICS) -> TrainingPairs:
+def draw(n: int, seed: int, topics: int = TOPICS, spread: float = 0.8) -> TrainingPairs:
     rng = np.random.default_rng(seed)
     topic = rng.integers(topics, size=n)
     prompts, responses = (
-        unit_rows((centres[topic] + 0.8 * rng.standard_normal((n, DIM))).astype(np.float32))
-        for centres in (ASKED, GIVEN)
+        unit_rows((centres[topic] + noise * rng.standard_normal((n, DIM))).astype(np.float32))
+        for centres, noise in ((ASKED, 0.8), (GIVEN, spread))
     )
     hashes = rng.integers(1, 2**62, size=n, dtype=np.uint64)
     return TrainingPairs(prompts, responses, hashes, np.zeros(n, np.bool_), np.arange(n))
@@ -82,6 +83,28 @@ def test_training_answers_are_known_to_the_word_and_nearly(reference: PairRefere
     assert looked_at(reference, fresh).signs[:, 2].mean() < 0.01
     assert looked_at(reference, fresh._replace(hashes=pairs.hashes)).signs[:, 2].all()
     assert not looked_at(reference, fresh._replace(hashes=np.zeros(PAIRS, np.uint64))).signs[:, 1:].any()
+
+
+def alarmed(reference: PairReference, pairs: TrainingPairs) -> set[str]:
+    window = CollapseWindow(reference)
+    window.update(looked_at(reference, pairs))
+    return {name for name, at in zip(METRICS, window.alarms, strict=True) if at}
+
+
+def test_once_accepted_the_ways_of_another_model_are_usual_and_what_is_narrower_still_is_not(
+    reference: PairReference,
+) -> None:
+    assert alarmed(reference, draw(1_600, 10, spread=0.5)) >= {"diversity", "likeness"}
+    accepted = accept_pairs(reference, looked_at(reference, draw(1_600, 11, spread=0.5)), SIZES)
+    assert accepted is not None
+    accepted = PairReference.from_arrays(reference.to_arrays() | accepted_arrays(accepted))
+    assert alarmed(accepted, draw(1_600, 10, spread=0.5)) == set()
+    assert alarmed(accepted, draw(1_600, 12, spread=0.3)) >= {"diversity", "likeness"}
+    told = draw(1_600, 10, spread=0.5)
+    replayed = np.random.default_rng(0).random(1_600) < 0.2
+    told.responses[replayed] = draw(PAIRS, 0).responses[replayed]
+    assert "echo" in alarmed(accepted, told)
+    assert accept_pairs(reference, looked_at(reference, draw(200, 11)), SIZES) is None
 
 
 def test_windows_nest_and_batches_do_not_matter(reference: PairReference) -> None:

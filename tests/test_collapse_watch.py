@@ -14,13 +14,15 @@ import pytest
 from rich.console import Console
 
 from agent.assembly import build_pipeline
+from agent.baseline import record_baseline
 from agent.collapse_watch import pair_reference
 from agent.fitting.fit import fit_profile
 from agent.fitting.options import FitOptions
 from agent.fitting.rows import RowFields
+from agent.inspection import as_text, inspect_profile
 from agent.intake import Clocks
 from agent.pipeline import Pipeline
-from agent.profile import Profile, ProfileError, read_profile
+from agent.profile import Profile, ProfileError, read_profile, write_profile
 from agent.records import Record
 from agent.report_collapse import print_answers
 from agent.sampling import HashSampler
@@ -30,6 +32,7 @@ from detectors.near import Whole
 from tests.fitting import letters_model
 from tests.models import letters_embedder
 from tests.pairs import pair_rows
+from tests.small import quick_mix  # noqa: F401  a fixture
 
 NOW = 1_750_000_000.0
 CANNED = ["I can certainly help you with whatever it is you want.", "Please have a look at our pages of help, online."]
@@ -113,6 +116,35 @@ def test_a_log_without_times_alarms_without_a_time(profile: Profile) -> None:
     assert "offmap_collapse_alarm_timestamp_seconds" not in found
     later = feed(pipeline, records(pair_rows(100, 5), 700))
     assert "offmap_collapse_alarm_timestamp_seconds" not in later
+
+
+def terse(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Answers of a model that says less than training does."""
+    return [row | {"response": f"{' '.join(row['response'].split()[:6])}."} for row in rows]
+
+
+@pytest.mark.usefixtures("quick_mix")
+def test_a_baseline_makes_the_model_s_own_way_of_answering_the_usual(profile: Profile, tmp_path: Path) -> None:
+    fitted, log, output = (tmp_path / name for name in ("fitted.offmap", "log.jsonl", "accepted.offmap"))
+    write_profile(fitted, profile)
+    settings = load_settings(None, {"profile": {"path": fitted}, "embedding": {"threads": 1}})
+    rows = terse(pair_rows(1_300, 20))
+    log.write_text("".join(json.dumps(row | {"time": NOW + 600 * i}) + "\n" for i, row in enumerate(rows)))
+    assert record_baseline(settings, [log], output).facts["answers"] > 1_200
+    fresh = records(terse(pair_rows(1_100, 21)))
+    against_training, accepted = feed(make(profile), fresh), feed(make(read_profile(output)), fresh)
+    assert against_training["offmap_collapse_baseline"] == {(): 0.0}
+    assert against_training["offmap_collapse_alarm"]["diversity",] == 1
+    assert accepted["offmap_collapse_baseline"] == {(): 1.0}
+    assert not any(accepted["offmap_collapse_alarm"].values())
+    broken = feed(make(read_profile(output)), records(canned(terse(pair_rows(1_100, 22)), 0.3)))
+    assert broken["offmap_collapse_alarm"]["diversity",] == broken["offmap_collapse_alarm"]["recycled",] == 1
+    assert re.search(r"answers, given what was asked: 1,\d{3} exchanges", as_text(inspect_profile(output)))
+    log.write_text("".join(json.dumps(row | {"time": NOW + 600 * i}) + "\n" for i, row in enumerate(rows[:400])))
+    again = load_settings(None, {"profile": {"path": output}, "embedding": {"threads": 1}})
+    assert record_baseline(again, [log], output).facts["answers"] == 0
+    assert feed(make(read_profile(output)), fresh[:1])["offmap_collapse_baseline"] == {(): 0.0}
+    assert "too few, compared with training's" in as_text(inspect_profile(output))
 
 
 def test_replayed_training_answers_echo(profile: Profile) -> None:

@@ -185,11 +185,12 @@ ANSWERS_NARROW = Alert(
     name="OffmapAnswersNarrow",
     severity="warning",
     wait="0m",
-    expr=collapse("diversity|likeness|tail"),
+    # against training no model answers usually, for good: a ticket would tell nothing
+    expr=f"{collapse('diversity|likeness|tail')} and on ({BY}) {latched('offmap_collapse_baseline', WHERE)}",
     labels=(*WHERE, "metric"),
     summary="Answers become narrower than their prompts explain ({job}, {metric})",
     description=(
-        "Answers of {job} are less different than training's are for such prompts (by {metric}): {z:.1f} standard "
+        "Answers of {job} are less different than accepted ones are for such prompts (by {metric}): {z:.1f} standard "
         "errors now, a ticket from {threshold:.1f} on. It says that variety is lost, not that answers are worse."
     ),
     numbers=COLLAPSE,
@@ -217,7 +218,7 @@ RECYCLED = Alert(
     labels=(*WHERE, "metric"),
     summary="The same answers are given to other prompts ({job})",
     description=(
-        "More answers of {job} were given to another prompt shortly before, to the word or nearly, than in training: "
+        "More answers of {job} were given to another prompt shortly before, to the word or nearly, than is usual: "
         "{z:.1f} standard errors now, a ticket from {threshold:.1f} on."
     ),
     numbers=COLLAPSE,
