@@ -41,6 +41,9 @@ def test_each_query_asks_for_what_there_is(panel: dict[str, Any]) -> None:
 def test_variables_and_marks_ask_for_what_there_is(board: dict[str, Any]) -> None:
     (marks,) = board["annotations"]["list"]
     assert unknown(filled(marks["target"]["expr"])) == []
+    expressions = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
+    for variable in board["templating"]["list"]:
+        assert variable["name"] == "datasource" or f"${variable['name']}" in expressions, "chosen for nothing"
     asked = [one["query"]["query"] for one in board["templating"]["list"] if one["type"] == "query"]
     assert len(asked) >= 2
     for query in asked:

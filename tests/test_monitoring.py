@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 from agent.board import Board
 from agent.server import MetricsServer
@@ -136,6 +137,7 @@ def test_as_much_drifted_traffic_does(world: World) -> None:
     }
     threshold = world.prometheus.value("offmap_pager_threshold")
     assert f"it pages at {threshold:.1f} and is " in said["description"]
+    assert "unknown" not in said["description"]
     assert said["runbook_url"] == "RUNBOOK.md#offmapnovelty"
     pages = [alert["labels"]["alertname"] for alert in world.told if alert["labels"]["severity"] == "page"]
     assert set(pages) <= {"OffmapNovelty", "OffmapSliceNovelty"}
@@ -149,6 +151,23 @@ def test_a_point_leads_to_its_trace(world: World) -> None:
     assert max(numbers) > PROMPTS
     assert [float(one["timestamp"]) for one in found] == [START + STEP * number for number in numbers]
     assert all(0 < float(one["value"]) <= 1 for one in found)
+
+
+RULES = [rule for group in yaml.safe_load(FILES["grafana-alerts.yaml"]())["groups"] for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["title"])
+def test_what_grafana_asks_for_an_alert_has_the_alert_s_labels(world: World, rule: dict[str, Any]) -> None:
+    """Grafana gives a number to an alert where the labels of the one are among those of the other."""
+    first, *numbers = [step["model"]["expr"] for step in rule["data"] if "expr" in step["model"]]
+    alerts = world.prometheus.query(first)
+    found = [world.prometheus.query(number) for number in numbers]
+    for labels in alerts:
+        assert all(any(labels <= other or other <= labels for other in series) for series in found)
+
+
+def test_a_process_says_when_it_began(world: World) -> None:
+    assert len(world.prometheus.query("process_start_time_seconds and on (job, instance) offmap_up")) == 2
 
 
 def test_a_page_is_marked_on_the_dashboards(world: World) -> None:

@@ -194,7 +194,8 @@ ROWS = (
     (
         lines(
             "Off the map by model or tenant",
-            "Share of prompts with p ≤ .05 in each slice (slices.values). Normal: 5%, or what you accepted.",
+            "Share of prompts with p ≤ .05 in each slice (slices.values), of the models or tenants chosen at the top: "
+            "this panel and the next follow that choice. Normal: 5%, or what you accepted.",
             Query(
                 'sum by (slice) (increase(offmap_slice_texts_total{@, slice=~"$model", band=~"0.01|0.05"}[$window]))\n'
                 '  / sum by (slice) (increase(offmap_slice_texts_total{@, slice=~"$model"}[$window]))',
