@@ -140,11 +140,15 @@ BRITTLE = Alert(
     summary="The model fails more often off the map ({job}, {kind})",
     description=(
         "Exchanges of {job} whose prompt lies off the map fail {ratio:.2f} times as often as the others (kind: "
-        "{kind}), at least {lower:.2f} times by bounds that hold however often one looks (a ticket above 1)."
+        "{kind}), at least {lower:.2f} times by bounds that hold however often one looks. The evidence is {value:.1f}, "
+        "a ticket above {needed:.1f}."
     ),
     numbers={  # of the agents that say so: others may have larger ratios that are chance
         "ratio": "max by ({by}) (offmap_failure_ratio{same} and offmap_brittle{same} == 1)",
         "lower": "max by ({by}) (offmap_failure_ratio_lower{same})",
+        "needed": (
+            "max by ({by_where}) (offmap_failure_threshold{where}) + ln(count by ({by_where}) (offmap_up{where}))"
+        ),
     },
 )
 
