@@ -16,7 +16,11 @@ NO_TRAFFIC = "not_llm|tombstone"
 ENOUGH = "20"
 """Records in the look-back below which nothing is said: a share of three records is no share."""
 
-WORKS = "(offmap_up * (time() - offmap_last_poll_timestamp_seconds < bool 600) or offmap_up)"
+UNREAD_SHARE = "0.05"
+STALE_SECONDS = "600"
+RESTARTS = "3"
+
+WORKS = f"(offmap_up * (time() - offmap_last_poll_timestamp_seconds < bool {STALE_SECONDS}) or offmap_up)"
 """Whether an agent works. Up is not enough: a worker stuck in native code says up and reads nothing."""
 
 NONE_WORKS = f"max by ({BY}) {WORKS} == 0"
@@ -118,16 +122,16 @@ RESTARTING = Alert(
     wait="5m",
     # the worker within its process; and the process, which a kill for memory ends with all that it had counted
     expr=(
-        f"max by ({EACH}) (increase(offmap_worker_restarts_total[1h])) > 3\n"
+        f"max by ({EACH}) (increase(offmap_worker_restarts_total[1h])) > {RESTARTS}\n"
         f"or max by ({EACH}) (\n"
         f"  changes(process_start_time_seconds[1h])\n"
         f"  and on ({EACH}) max by ({EACH}) (present_over_time(offmap_up[1h]))\n"
-        ") > 3"
+        f") > {RESTARTS}"
     ),
     labels=INSTANCE,
     summary="An offmap agent fails again and again ({job}, {instance})",
     description=(
-        "{instance} of {job} was started again {value:.0f} times within an hour (a ticket above 3). "
+        f"{{instance}} of {{job}} was started again {{value:.0f}} times within an hour (a ticket above {RESTARTS}). "
         "Nothing is lost or counted twice, but each time it reads again from its last checkpoint."
     ),
 )
@@ -164,13 +168,15 @@ RECORDS_UNREAD = Alert(
     severity="warning",
     wait="15m",
     expr=(
-        f"{_UNREAD_HOUR}\n  / sum by ({BY}) (increase(offmap_records_total[1h])) > 0.05\nand {_UNREAD_HOUR} >= {ENOUGH}"
+        f"{_UNREAD_HOUR}\n"
+        f"  / sum by ({BY}) (increase(offmap_records_total[1h])) > {UNREAD_SHARE}\n"
+        f"and {_UNREAD_HOUR} >= {ENOUGH}"
     ),
     labels=WHERE,
     summary="A part of the traffic cannot be read ({job})",
     description=(
-        "{value:humanizePercentage} of the records of {job} could not be read in the last hour (a ticket above 5%), "
-        "most of them as {outcome:label=outcome}. What they hold is not watched."
+        "{value:humanizePercentage} of the records of {job} could not be read in the last hour (a ticket above "
+        f"{float(UNREAD_SHARE):.0%}), most of them as {{outcome:label=outcome}}. What they hold is not watched."
     ),
     numbers={
         "outcome": (
@@ -186,13 +192,14 @@ CHECKPOINT_STALE = Alert(
     wait="5m",
     # an agent that is down for another reason has nothing to save
     expr=(
-        f"max by ({EACH}) (time() - offmap_checkpoint_timestamp_seconds) > 600\n"
+        f"max by ({EACH}) (time() - offmap_checkpoint_timestamp_seconds) > {STALE_SECONDS}\n"
         f'unless on ({EACH}) offmap_down{{reason!="no_checkpoint"}} == 1'
     ),
     labels=INSTANCE,
     summary="An offmap agent's state is not saved ({job}, {instance})",
     description=(
-        "The last checkpoint of {instance} of {job} is {value:humanizeDuration} old (a ticket above 10m). What "
+        "The last checkpoint of {instance} of {job} is {value:humanizeDuration} old (a ticket above "
+        f"{int(STALE_SECONDS) // 60}m). What "
         "/metrics shows stands still as long, and after a restart it reads again from there."
     ),
 )

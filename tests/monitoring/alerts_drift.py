@@ -118,8 +118,8 @@ COVERAGE_LOST = Alert(
     summary="Production has stopped asking for a part of training ({job})",
     description=(
         "{value:humanizePercentage} more of training than at any time in the week until three days ago lies where no "
-        "{side} of {job} falls any more (a ticket from 1% on; {lost:humanizePercentage} in all). Longer than chance "
-        "explains: nobody asks, or something upstream keeps those questions away."
+        f"{{side}} of {{job}} falls any more (a ticket from {float(LOST):.0%} on; {{lost:humanizePercentage}} in all). "
+        "Longer than chance explains: nobody asks, or something upstream keeps those questions away."
     ),
     numbers={"lost": "max by ({by}) (offmap_lost_mass{same})"},
 )
