@@ -36,6 +36,16 @@ def wording(text: str | None, shortest: int = 0) -> int:
     return digest(normal) if len(normal) >= max(shortest, 1) else 0
 
 
+def _aloud(text: str) -> str:
+    """Leave out what a model thought before it answered: a thought of refusing is no refusal.
+
+    >>> _aloud("<think>I can't say.</think> Yes."), _aloud("Yes."), _aloud("<think>I can")
+    (' Yes.', 'Yes.', '<think>I can')
+    """
+    thought, closed, said = text.partition("</think>")
+    return said if closed and thought[:100].lstrip().startswith("<think>") else text
+
+
 def answer_signs(exchange: Exchange) -> int:
     """Say what the response's text and finish reason tell: bits of `Kind`.
 
@@ -51,7 +61,7 @@ def answer_signs(exchange: Exchange) -> int:
         return Kind.ERROR
     if exchange.response is None:
         return 0
-    text = exchange.response.rstrip()
+    text = _aloud(exchange.response).rstrip()
     reason = (exchange.finish_reason or "").lower()
     found = Kind.REFUSED if reason in _FILTER_REASONS else 0  # such answers are often empty
     found |= Kind.TRUNCATED if reason in _LIMIT_REASONS else 0
