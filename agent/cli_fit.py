@@ -23,7 +23,10 @@ Calibration = Annotated[
 PromptField = Annotated[str | None, typer.Option(help="Dotted path of the prompt in a row.")]
 ResponseField = Annotated[str | None, typer.Option(help="Dotted path of the response in a row.")]
 GroupField = Annotated[str | None, typer.Option(help="Dotted path of a template or source: its rows are never split.")]
-SyntheticField = Annotated[str | None, typer.Option(help="Dotted path of a flag: whether a model wrote the row.")]
+SyntheticField = Annotated[
+    str | None,
+    typer.Option(help="Dotted path of a flag: whether a model wrote the row (true, 1, synthetic, or false, 0, human)."),
+]
 LabelField = Annotated[
     str | None,
     typer.Option(help="Dotted path of a topic label, as fine as possible (an intent): sharpens prompts' scores."),

@@ -63,6 +63,32 @@ def test_pairs_and_origins_stand_in_the_profile(tmp_path: Path) -> None:
     assert f"{reference.n_pairs:,} pairs" in as_text(inspect_profile(result.path))
 
 
+def test_who_wrote_a_row_is_not_known_where_its_flag_does_not_say(tmp_path: Path) -> None:
+    """Names of models are no flag; rows without one are people's only where it is never said of any that they are."""
+
+    def share(flags: list[Any]) -> tuple[Any, list[str]]:
+        rows = [
+            {"prompt": text} | ({} if flag is None else {"made": flag}) for text, flag in zip(texts, flags, strict=True)
+        ]
+        progress = Notes()
+        result = fit_profile(options(jsonl(tmp_path / "t.jsonl", rows), fields=RowFields(synthetic="made")), progress)
+        arrays = read_profile(result.path).references["prompt"]
+        notes = [note for note in progress.notes if "who wrote them" in note]
+        return (result.manifest["training"]["synthetic_share"], arrays.get("synthetic_share")), notes
+
+    texts = [row["prompt"] for row in pair_rows(400, 4)]
+    (overall, cells), notes = share(["gpt-4", "human"] * 200)
+    assert overall == 0
+    assert cells.max() <= 0.5  # (0 + 1)/(0 + 2) at most
+    assert notes[0].startswith("200 of 400 prompts do not say who wrote them")
+    (overall, cells), notes = share(["gpt-4", None] * 200)
+    assert overall is cells is None
+    assert "no share by cell" in notes[0]
+    (overall, cells), notes = share([True, None] * 200)
+    assert overall == pytest.approx(0.5, abs=0.01)
+    assert notes == []
+
+
 def test_a_fit_says_what_it_cannot_watch(tmp_path: Path) -> None:
     rows = pair_rows(300, 2)
     few, none = Notes(), Notes()

@@ -114,7 +114,11 @@ def _fit_together(one: Row, other: Row) -> bool:
 def _joined(one: Row, other: Row) -> Row:
     asked, answered = (one, other) if one.prompt is not None else (other, one)
     group, label = asked.group or answered.group, asked.label or answered.label
-    return Row(asked.prompt, answered.response, group, asked.synthetic or answered.synthetic, label)
+    return Row(asked.prompt, answered.response, group, _either(asked.synthetic, answered.synthetic), label)
+
+
+def _either(one: bool | None, other: bool | None) -> bool | None:
+    return other if one is None else one or other or False
 
 
 def _names(paths: Sequence[Path]) -> str:

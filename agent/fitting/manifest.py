@@ -64,8 +64,10 @@ def example_texts(rows: Iterable[Row], selection: Selection, count: int, seed: i
     return [str(row.prompt)[:_LONGEST_EXAMPLE] for i, row in enumerate(rows) if i in chosen]
 
 
-def _synthetic_share(selection: Selection) -> float:
-    return round(float(selection.synthetic[selection.keep["prompt"]].mean()), 4)
+def _synthetic_share(selection: Selection) -> float | None:
+    written = selection.synthetic[selection.keep["prompt"]]
+    known = written >= 0
+    return round(float(written[known].mean()), 4) if known.any() else None
 
 
 def _created() -> str:

@@ -48,10 +48,23 @@ def pair_arrays(
 
 
 def synthetic_arrays(
-    options: FitOptions, selection: Selection, corpus: Corpus, reference: Reference
+    options: FitOptions, selection: Selection, corpus: Corpus, reference: Reference, progress: Progress
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return the share of each cell of prompts that a model wrote, (synthetic + 1)/(n + 2); nothing if unknown."""
+    """Return the share of each cell of prompts that a model wrote, (synthetic + 1)/(n + 2); nothing if unknown.
+
+    Rows whose flag does not say are left out; a cell of such rows only has the share of all others.
+    """
     if options.fields.synthetic is None:
+        return {}
+    said = selection.synthetic[corpus.rows] >= 0
+    if not said.all():
+        without = " and no share by cell" if not said.any() else ""
+        progress.note(
+            f"{(~said).sum():,} of {len(said):,} prompts do not say who wrote them (`{options.fields.synthetic}` is "
+            "neither true, yes, 1, synthetic, model nor false, no, 0, human, real): "
+            f"there is no claim about them{without}"
+        )
+    if not said.any():
         return {}
     cells = reference.scorer.last
     n = len(corpus.rows)
@@ -61,8 +74,10 @@ def synthetic_arrays(
     rows = LayerRows(corpus.encoded.layers, -1, first)
     cell = np.concatenate([assign(block, centroids).nearest for block in rows.blocks()])
     written = selection.synthetic[corpus.rows[texts]]
+    cell, written = cell[written >= 0], written[written >= 0]
     synthetic, count = (np.bincount(cell, weights=weights, minlength=cells.n_cells) for weights in (written, None))
-    return {"synthetic_share": ((synthetic + 1) / (count + 2)).astype(np.float32)}
+    share = np.where(count > 0, (synthetic + 1) / (count + 2), written.mean() if len(written) else 0.5)
+    return {"synthetic_share": share.astype(np.float32)}
 
 
 def _pairs(

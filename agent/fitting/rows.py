@@ -49,8 +49,8 @@ class Row(NamedTuple):
     prompt, response : str or None
     group : str or None
         Examples of a group are never split between fitting and calibration.
-    synthetic : bool
-        Whether a model wrote it.
+    synthetic : bool or None
+        Whether a model wrote it; None where its flag does not say.
     label : str or None
         Its topic.
     """
@@ -58,7 +58,7 @@ class Row(NamedTuple):
     prompt: str | None
     response: str | None
     group: str | None
-    synthetic: bool
+    synthetic: bool | None
     label: str | None = None
 
 
@@ -167,7 +167,7 @@ class _FileReader:
         value = dig(row, self._label) if self._label else None
         return str(value) if isinstance(value, str | int | float) and value != "" else None
 
-    def _is_synthetic(self, row: dict[str, Any]) -> bool:
+    def _is_synthetic(self, row: dict[str, Any]) -> bool | None:
         return is_synthetic(dig(row, self._paths["synthetic"])) if "synthetic" in self._paths else False
 
     def _look(self, row: dict[str, Any]) -> None:

@@ -26,7 +26,8 @@ class Selection:
     keep : dict of str to ndarray of bool, shape (rows,)
     groups : ndarray of int64, shape (rows,)
         Equal numbers: never to be split.
-    synthetic : ndarray of bool, shape (rows,)
+    synthetic : ndarray of int8, shape (rows,)
+        1 where a model wrote the row, 0 where not, −1 where its flag does not say.
     labels : ndarray of int64, shape (rows,)
         Hashes of the labels; −1 for none.
     keys : dict of str to set of int
@@ -41,7 +42,7 @@ class Selection:
 
     keep: Mapping[str, npt.NDArray[np.bool_]]
     groups: npt.NDArray[np.int64]
-    synthetic: npt.NDArray[np.bool_]
+    synthetic: npt.NDArray[np.int8]
     labels: npt.NDArray[np.int64]
     keys: Mapping[str, AbstractSet[int]]
     answers: npt.NDArray[np.int64]
@@ -78,11 +79,11 @@ def scan(rows: Iterable[Row], *, deduplicate: bool = True) -> Selection:
     duplicates = dict.fromkeys(SIDES, 0)
     groups: list[int] = []
     labels, answers, wordings = array("q"), array("q"), array("Q")
-    synthetic = bytearray()
+    synthetic = array("b")
     for i, row in enumerate(rows):
         groups.append(-1 - i if row.group is None else _hash(row.group))
         labels.append(-1 if row.label is None else _hash(row.label))
-        synthetic.append(row.synthetic)
+        synthetic.append(-1 if row.synthetic is None else row.synthetic)
         for side, text in zip(SIDES, (row.prompt, row.response), strict=True):
             key = text_key(text) if text and text.strip() else None
             again = key is not None and first[side].setdefault(key, i) != i
@@ -93,13 +94,19 @@ def scan(rows: Iterable[Row], *, deduplicate: bool = True) -> Selection:
     return Selection(
         {side: np.frombuffer(flags, dtype=np.bool_).copy() for side, flags in keep.items()},
         np.array(groups, dtype=np.int64),
-        np.frombuffer(synthetic, dtype=np.bool_).copy(),
+        _provenance(np.array(synthetic, dtype=np.int8)),
         np.array(labels, dtype=np.int64),
         {side: found.keys() for side, found in first.items()},
         np.array(answers, dtype=np.int64),
         np.array(wordings, dtype=np.uint64),
         duplicates,
     )
+
+
+def _provenance(said: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Take rows that do not say who wrote them for people's, where the flag is only ever set to say that it is not."""
+    only_ever_true = (said > 0).any() and not (said == 0).any()
+    return np.maximum(said, 0) if only_ever_true else said
 
 
 def limit(selection: Selection, most: int | None, seed: int) -> Selection:

@@ -10,7 +10,8 @@ from agent.payloads.text import content_text, prompt_text, reply_text
 Pair = tuple[str | None, str | None]
 """Prompt and response."""
 
-_SYNTHETIC = frozenset({"true", "yes", "1", "synthetic"})
+_SYNTHETIC = frozenset({"true", "yes", "1", "synthetic", "model", "machine", "generated"})
+_WRITTEN_BY_PEOPLE = frozenset({"false", "no", "0", "human", "people", "real", "organic"})
 _RESPONSES = ("response", "completion", "output", "answer", "chosen")
 
 
@@ -109,10 +110,13 @@ def field_names(row: dict[str, Any]) -> Iterator[str]:
             yield from (f"{name}.{inner}" for inner in value)
 
 
-def is_synthetic(value: object) -> bool:
-    """Read the flag that says whether a model wrote a row.
+def is_synthetic(value: object) -> bool | None:
+    """Read the flag that says whether a model wrote a row; None where it says neither.
 
-    >>> is_synthetic("Yes"), is_synthetic(1), is_synthetic("human"), is_synthetic(None)
-    (True, True, False, False)
+    >>> is_synthetic("Yes"), is_synthetic(1), is_synthetic("human"), is_synthetic(None), is_synthetic("web")
+    (True, True, False, None, None)
     """
-    return value.strip().lower() in _SYNTHETIC if isinstance(value, str) else bool(value)
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return True if word in _SYNTHETIC else False if word in _WRITTEN_BY_PEOPLE else None
+    return None if value is None else bool(value)

@@ -68,7 +68,7 @@ def fit_sides(
         references[side] = fitted.reference.to_arrays() | corpus.words.to_arrays() | {"script_counts": corpus.scripts}
         if side == "prompt":
             references[side] |= watched_arrays(fitted, corpus, held_out, options)
-            references[side] |= synthetic_arrays(options, selection, corpus, fitted.reference)
+            references[side] |= synthetic_arrays(options, selection, corpus, fitted.reference, progress)
         left_out = {"duplicates": selection.duplicates[side], "empty": corpus.empty}
         facts[side] = {**fitted.facts, **left_out, "truncated": int(corpus.encoded.truncated.sum())}
         if (style := style_reference(corpus, fitted, held_out, options.seed, progress)) is not None:
