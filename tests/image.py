@@ -68,7 +68,7 @@ class Image:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._buildah = ["buildah", "--storage-driver=vfs", f"--root={folder / 'root'}", f"--runroot={folder / 'run'}"]
-        self.log = ""
+        self.log, self._spec = "", ""
         self.bundle = folder / "bundle"
 
     def build(self) -> None:
@@ -86,6 +86,7 @@ class Image:
         )
         self._call("push", NAME, f"oci:{self._folder / 'oci'}:ci")
         _run(["umoci", "unpack", f"--image={self._folder / 'oci'}:ci", str(self.bundle)])
+        self._spec = (self.bundle / "config.json").read_text()
 
     def config(self) -> dict[str, Any]:
         """Return what the image says of itself."""
@@ -98,10 +99,14 @@ class Image:
         return sum(path.lstat().st_size for path in root.rglob("*") if not path.is_dir())
 
     @contextmanager
-    def running(self, name: str, arguments: list[str], mounts: dict[str, Path]) -> Iterator[subprocess.Popen[bytes]]:
+    def running(
+        self, name: str, arguments: list[str], mounts: dict[str, Path], user: int = USER
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """Run it with a read-only root, no capabilities, this machine's network, and these places mounted."""
-        spec = json.loads((self.bundle / "config.json").read_text())
+        spec = json.loads(self._spec)
         spec["process"] |= {"terminal": False, "noNewPrivileges": True}
+        if user != USER:
+            spec["process"]["user"] = {"uid": user, "gid": 0}
         spec["process"]["args"] = ["/opt/offmap/bin/offmap", *arguments]
         spec["process"]["capabilities"] = {}
         spec["root"]["readonly"] = True

@@ -97,10 +97,43 @@ def test_the_agent_in_the_image_scores_on_a_read_only_root(image: Image, broker:
     assert (state / "state" / "offmap.checkpoint.npz").stat().st_uid == USER
 
 
+@pytest.mark.image
+def test_a_sidecar_runs_as_whatever_user_the_cluster_gives(image: Image, tmp_path: Path) -> None:
+    """With nothing to write to but its state, as on OpenShift: a number that nobody knows, in the group of root."""
+    user, port = 1_000_710_000, free_port()
+    settings = {
+        "profile": {"path": "/profile/small.offmap"},
+        "kafka": {"bootstrap_servers": ["127.0.0.1:9"], "topics": ["t"]},
+        "checkpoint": {"path": "/var/lib/offmap/state"},
+        "server": {"port": port},
+    }
+    config, profile, state = tmp_path / "offmap.yaml", tmp_path / "small.offmap", tmp_path / "state"
+    config.write_text(json.dumps(settings))
+    shutil.copy(small_profile(), profile)
+    state.mkdir()
+    state.chmod(0o777)  # an emptyDir
+    for path in (config, profile):
+        path.chmod(0o644)
+    mounts = {"/etc/offmap/offmap.yaml": config, "/profile/small.offmap": profile, "/var/lib/offmap": state}
+    arguments = ["run", "--stay-up", "--config", "/etc/offmap/offmap.yaml"]
+    unreachable = ("offmap_down", (("reason", "broker_unreachable"),))
+    with image.running("anybody", arguments, mounts, user) as process:
+        end = time.monotonic() + 60
+        while samples(port).get(unreachable) != 1.0 and time.monotonic() < end and process.poll() is None:
+            time.sleep(0.2)
+        assert samples(port)[unreachable] == 1.0
+    assert process.returncode == 0
+    assert (state / "state").stat().st_uid == user
+
+
 def scored(port: int) -> float:
+    return samples(port).get(("offmap_texts_total", (("side", "prompt"), ("status", "scored"))), 0.0)
+
+
+def samples(port: int) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """What is shown; nothing where nothing is yet."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            samples = parse_samples(answer.read().decode())
+            return parse_samples(answer.read().decode())
     except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return 0.0
-    return samples.get(("offmap_texts_total", (("side", "prompt"), ("status", "scored"))), 0.0)
+        return {}

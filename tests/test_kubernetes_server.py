@@ -117,6 +117,15 @@ def test_an_operator_s_kind_is_checked_too(kubernetes: KubernetesServer, restric
     assert "interval" in apply(kubernetes, restricted, monitor, tmp_path)
 
 
+def test_two_releases_of_names_as_helm_lets_them_be_live_beside_each_other(
+    kubernetes: KubernetesServer, restricted: str
+) -> None:
+    for release in ("shop.v2", f"a{'b' * 40}.c{'d' * 10}"):  # 53 characters, the most
+        kubernetes.helm("install", release, chart.CHART, "--namespace", restricted, "--values", URL)
+    names = [item["metadata"]["name"] for item in kubernetes.get("services", "--namespace", restricted)["items"]]
+    assert names == [f"a{'b' * 40}-c{'d' * 9}", "shop-v2-offmap"]
+
+
 def replicas_and_level(kubernetes: KubernetesServer, namespace: str) -> tuple[int, str]:
     found = kubernetes.get("statefulset", "shop-offmap", "--namespace", namespace)
     config = kubernetes.get("configmap", "shop-offmap-config", "--namespace", namespace)["data"]["offmap.yaml"]
@@ -157,7 +166,7 @@ def test_an_upgrade_to_a_sidecar_s_chart_takes_the_agents_away(kubernetes: Kuber
     assert kubernetes.get("statefulset", "--namespace", restricted)["items"] == []
     assert kubernetes.get("podmonitor", "shop-offmap", "--namespace", restricted)["spec"]["selector"][
         "matchLabels"
-    ] == {"app.kubernetes.io/name": "model-server"}
+    ] == {"app.kubernetes.io/name": "model-server", "app.kubernetes.io/instance": "shop"}
 
 
 def test_what_the_kustomize_component_makes_is_taken(kubernetes: KubernetesServer, restricted: str) -> None:
