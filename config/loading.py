@@ -71,10 +71,12 @@ def load_server_settings(path: str | Path) -> ServerSettings:
 
     What is wrong elsewhere in a configuration can then be shown where people look for it.
     """
-    placeholder = {"profile": {"path": "-"}}
+    variables, _ = read_environment(os.environ, _known_keys())
     try:
-        return load_settings(overrides={**placeholder, "server": read_yaml(Path(path)).get("server") or {}}).server
-    except (ConfigError, TypeError):
+        given = read_yaml(Path(path)).get("server") or {}
+        over = {key: each.value for key, each in variables.get("server", {}).items()}
+        return ServerSettings.model_validate({**given, **over})
+    except (ConfigError, TypeError, ValidationError):
         return ServerSettings()
 
 

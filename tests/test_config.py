@@ -307,6 +307,19 @@ def test_where_to_listen_is_known_whatever_else_is_wrong(text: str, port: int, t
     assert load_server_settings(tmp_path / "nowhere.yaml").port == 9469
 
 
+@pytest.mark.parametrize(
+    ("variable", "port"), [("OFFMAP_SERVER__PORT", 9001), ("OFFMAP_PORT", 9000), ("OFFMAP_KAFKA__TOPIC", 9000)]
+)
+def test_where_to_listen_is_known_whatever_the_environment_holds(
+    variable: str, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes sets OFFMAP_PORT for a Service called offmap."""
+    monkeypatch.setenv(variable, "9001")
+    path = tmp_path / "offmap.yaml"
+    path.write_text("server: {port: 9000}")
+    assert load_server_settings(path).port == port
+
+
 def test_importing_the_package_costs_no_numpy_and_no_pydantic_settings() -> None:
     code = "import sys, config; print(sorted({'numpy', 'pydantic_settings', 'kafka', 'agent'} & set(sys.modules)))"
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
