@@ -10,6 +10,7 @@ import pytest
 from agent.board import DOWN_REASONS
 from agent.service import HEALTHY
 from agent.sources import kafka as source_module
+from agent.sources import kafka_source
 from agent.sources.errors import SourceError
 from agent.sources.kafka_health import STATUSES, Backoff, ClientLog
 from agent.sources.kafka_options import KafkaOptions
@@ -123,3 +124,56 @@ def test_a_wait_is_never_longer_than_asked():
 def test_every_status_is_a_reason_that_the_agent_can_show():
     assert set(STATUSES) - set(HEALTHY) <= set(DOWN_REASONS)
     assert set(HEALTHY) <= set(STATUSES)
+
+
+class Deaf:
+    """A client that reaches no broker."""
+
+    crash = None
+
+    def connected(self):
+        return False
+
+    def topic_missing(self):
+        return False
+
+    def poll(self):
+        return {}
+
+    def lag(self):
+        return {}
+
+    def assignment(self):
+        return ()
+
+    def in_group(self):
+        return False
+
+    def close(self):
+        pass
+
+
+class Nobody:
+    """Does not care about partitions."""
+
+    def assigned(self, _partitions):
+        return {}
+
+    def lost(self, _partitions):
+        pass
+
+    revoked = lost
+
+
+@pytest.mark.parametrize(("protocol", "made"), [("SSL", 3), ("PLAINTEXT", 1)])
+def test_over_tls_a_client_that_reaches_nobody_is_made_anew(protocol, made, monkeypatch):
+    """Its certificates may have run out, and it would not look at the files again."""
+    clients, clock = [], [1000.0]
+    monkeypatch.setattr(source_module, "KafkaClient", lambda *_: clients.append(Deaf()) or clients[-1])
+    monkeypatch.setattr(kafka_source.time, "monotonic", lambda: clock[0])
+    with closing(kafka_source.KafkaSource(options(security_protocol=protocol), Nobody())) as source:
+        for _ in range(150):
+            clock[0] += 1.0
+            source.poll()
+        assert source.status == "broker_unreachable"
+    assert len(clients) == made

@@ -22,12 +22,15 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 STUCK_LOOKS = 5
+RENEW_SECONDS = 60.0
+"""A client that has reached no broker over TLS for so long is made anew: it would keep the certificates that it once
+read, and where those have run out the files may have others by now."""
 LONGEST_WAIT = 1.0
 FINE = ("ok", "starting", "no_partitions")
 
 
 class _StuckError(RuntimeError):
-    """The group was joined, but the client forgot the partitions that it was given."""
+    """The group was joined, but the client forgot the partitions that it was given; or it reaches none of them."""
 
 
 class KafkaSource:
@@ -62,7 +65,7 @@ class KafkaSource:
         self._share = Share(listener)
         self._client: kafka.KafkaClient | None = None
         self._lag: Mapping[Partition, int] = {}
-        self._looked = 0.0
+        self._looked = self._reached = 0.0
         self._stuck = 0
         self._failed_at: tuple[Partition, int] | None = None
 
@@ -100,6 +103,7 @@ class KafkaSource:
             return None
         try:
             self._client = kafka.KafkaClient(self._options, self._share)
+            self._reached = time.monotonic()
         except Exception as error:  # a missing PEM file, too, may still be put there
             self._fail(error)
         return self._client
@@ -144,7 +148,9 @@ class KafkaSource:
             level = logging.INFO if self.status in FINE else logging.WARNING
             log.log(level, "Kafka: %s", STATUSES[self.status])
         self._stuck = self._stuck + 1 if self._share.between and client.in_group() else 0
-        if self._stuck > STUCK_LOOKS:
+        if self.status != "broker_unreachable" or not self._options.security_protocol.endswith("SSL"):
+            self._reached = now
+        if self._stuck > STUCK_LOOKS or now - self._reached > RENEW_SECONDS:
             raise _StuckError
 
     def _judge(self, client: kafka.KafkaClient) -> str:
