@@ -164,6 +164,25 @@ def test_simulated_run_lengths_are_those_of_the_pager():
     assert simulated.mean() >= 100
 
 
+@pytest.mark.parametrize("agents", [1, 10])
+def test_the_first_page_of_any_of_several_agents_comes_after_the_run_length_in_all(agents):
+    """At the rates that are just tolerated: however many share the traffic, an alert on any of them is no sooner."""
+    run_length, streams, rng = 300, 200, np.random.default_rng(12)
+    plan = guaranteed(held_out([3000]), run_length)
+    factors, rows = plan.factors(), np.arange(streams)
+    evidence = np.zeros((streams, agents, factors.shape[1]))
+    first = np.full(streams, 20.0 * run_length)
+    for message in range(1, 20 * run_length):
+        whose = rng.integers(agents, size=streams)
+        reached = (rng.random(streams)[:, None] < plan.rates).sum(axis=1)
+        evidence[rows, whose] = (evidence[rows, whose] + 1) * factors[reached]
+        pages = evidence[rows, whose].mean(axis=1) >= run_length
+        first[pages] = np.minimum(first[pages], message)
+        if first.max() < message:
+            break
+    assert first.mean() >= run_length
+
+
 def test_calibrated_meets_its_run_length_on_fresh_streams_and_pages_earlier_than_guaranteed():
     accepted = held_out([1000])
     plan, safe = calibrated(accepted, 1000), guaranteed(accepted, 1000)
