@@ -208,13 +208,20 @@ RELOAD_FAILED = Alert(
     name="OffmapReloadFailed",
     severity="warning",
     wait="15m",
-    expr=f"max by ({EACH}) (offmap_config_last_reload_successful) == 0",
-    labels=INSTANCE,
-    summary="An offmap agent goes on with an old configuration ({job}, {instance})",
+    expr=f"count by ({BY}) (offmap_config_last_reload_successful == 0)",  # one file, one ticket, however many read it
+    labels=WHERE,
+    summary="offmap agents go on with an old configuration ({job})",
     description=(
-        "The newest configuration of {instance} of {job} cannot be used; the one of {age:humanizeDuration} ago goes on."
+        "{value:.0f} of {agents:.0f} agents of {job} cannot use the newest configuration; the one of "
+        "{age:humanizeDuration} ago goes on."
     ),
-    numbers={"age": "time() - max by ({by}) (offmap_config_last_reload_success_timestamp_seconds{same})"},
+    numbers={
+        "agents": "count by ({by}) (offmap_config_last_reload_successful{same})",
+        "age": (
+            "time() - max by ({by}) (offmap_config_last_reload_success_timestamp_seconds{same} "
+            "and offmap_config_last_reload_successful{same} == 0)"
+        ),
+    },
 )
 
 PROFILE_OLD = Alert(

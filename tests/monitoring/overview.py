@@ -37,9 +37,10 @@ ROWS = (
         ),
         number(
             "Collapse: answers narrow",
-            "How far answers have moved towards a collapse from what training's are for such prompts, in standard "
-            "errors: the worst of diversity, rare kinds, repetition and echo. Normal: below 3. It says that variety is "
-            "lost, not that answers are worse.",
+            "How far answers have moved towards a collapse from what accepted ones are for such prompts, in standard "
+            "errors: the worst of diversity, rare kinds, repetition and echo. Normal: below 3. Without a baseline they "
+            "are compared with training's, from which most models lie off for good: then look at changes. It says that "
+            "variety is lost, not that answers are worse.",
             Query(
                 'max(-offmap_collapse_z{@, metric=~"diversity|tail"}\n'
                 '  or offmap_collapse_z{@, metric=~"likeness|echo|recycled"})',
@@ -78,7 +79,7 @@ ROWS = (
             size=(6, 7),
         ),
         lines(
-            "Answers against training's",
+            "Answers against accepted ones",
             "The distances above, by what is measured: diversity and tail fall in a collapse, the others rise. "
             "Dashed: where it warns, either way. Prompts are taken into account.",
             Query('max by (metric) (offmap_collapse_z{@, metric!~"diversity|tail"})', "{{metric}}"),
