@@ -17,6 +17,7 @@ from agent.assembly import build_pipeline
 from agent.intake import Clocks
 from agent.join_entry import Verdict, digest
 from agent.join_known import Known
+from agent.metric_row import BANDS
 from agent.outcome_book import band
 from agent.outcome_kinds import OUTCOMES, Kind
 from agent.outcome_rules import OutcomeRules
@@ -197,8 +198,21 @@ def test_one_of_a_session_and_one_of_equal_prompts_counts(make: Make) -> None:
         one["request"]["model"] = "another"
     feed(pipeline, other)
     assert by_kind(pipeline)["loop"] == 3
-    feed(pipeline, [exchange(i, LOOP, asked=ASKED[3]) | {"metadata": {"session_id": "s"}} for i in range(9)])
+    told = [exchange(i, LOOP, asked=ASKED[3]) | {"session_id": "s"} for i in range(9)]
+    for i, one in enumerate(told):
+        one["request"]["model"] = f"model-{i}"
+    feed(pipeline, told)
     assert by_kind(pipeline)["loop"] == 4
+
+
+def test_a_session_counts_once_in_each_band(make: Make) -> None:
+    """What one user asks on the map does not take the place of what the same user asks off it."""
+    pipeline = make()
+    known = feed(pipeline, [exchange(i) | {"session_id": "s"} for i in (*range(20), *range(170, 190))])
+    bands = {band(one.prompt.p_value) for one in known if one.prompt is not None}
+    assert len(bands) > 1
+    counted = pipeline.evaluate()["offmap_outcome_exchanges"]
+    assert {end: n for (end, kind), n in counted.items() if kind == "any"} == {f"{BANDS[b]:g}": 1.0 for b in bands}
 
 
 def stream() -> list[Any]:
