@@ -169,6 +169,14 @@ def test_constant_judges_say_nothing() -> None:
     assert mean_kappa(tables) is None
 
 
+def test_the_first_truth_stands(make: Make) -> None:
+    pipeline = make(gold_scores=["expert"])
+    reports = feed(
+        pipeline, [exchange(1), score(1, "expert", "good"), score(1, "expert", "bad"), score(1, "thumbs", 0)]
+    )
+    assert reports[-1].kinds & (Kind.GOLD_GOOD | Kind.GOLD_BAD) == Kind.GOLD_GOOD
+
+
 def test_end_to_end_late_verdicts_and_planted_canaries(make: Make) -> None:
     pipeline = make(failing_scores=["rating<=4"], canary_tag="metadata.canary")
     values: list[Any] = [exchange(i, LOOP, asked=ASKED[i]) for i in range(30)]

@@ -205,6 +205,14 @@ def test_one_of_a_session_and_one_of_equal_prompts_counts(make: Make) -> None:
     assert by_kind(pipeline)["loop"] == 4
 
 
+def test_prompts_without_an_answer_are_no_exchanges(make: Make) -> None:
+    pipeline = make()
+    feed(pipeline, [{"id": f"p{i}", "time": NOW + i, "prompt": ASKED[i]} for i in range(20)])
+    assert "offmap_outcome_exchanges" not in pipeline.evaluate()
+    feed(pipeline, [{"id": f"q{i}", "time": NOW + i, "prompt": ASKED[i], "response": "So it is."} for i in range(20)])
+    assert by_kind(pipeline, "offmap_outcome_exchanges")["any"] == 20
+
+
 def test_a_session_counts_once_in_each_band(make: Make) -> None:
     """What one user asks on the map does not take the place of what the same user asks off it."""
     pipeline = make()
