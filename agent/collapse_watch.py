@@ -57,7 +57,7 @@ class CollapseWatch:
     reference : PairReference
     settings : CollapseSettings
     acknowledged : str
-        Changed by the user, it takes alarms back.
+        Changed by the user, it takes alarms back, and windows begin anew.
     accepted : bool
         Whether the reference is of accepted traffic.
     """
@@ -101,12 +101,10 @@ class CollapseWatch:
         return {"word": self._word, "times": self._times.copy(), "n": np.array(self._seen), **self._window.get_state()}
 
     def set_state(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Go on from `get_state`, if the windows are the same; with another word of acknowledgement no alarm stays."""
-        if state["times"].shape != self._times.shape or not self._window.set_state(state):
-            return
-        self._seen, self._times = int(state["n"]), state["times"].copy()
-        if not np.array_equal(state["word"], self._word):
-            self._times[:], self._window.alarms[:] = np.nan, 0
+        """Go on from `get_state`, if the windows are the same; with another word of acknowledgement begin anew."""
+        same = state["times"].shape == self._times.shape and np.array_equal(state["word"], self._word)
+        if same and self._window.set_state(state):
+            self._seen, self._times = int(state["n"]), state["times"].copy()
 
     @staticmethod
     def _count(signs: npt.NDArray[np.bool_], tally: Tally) -> None:

@@ -68,9 +68,10 @@ COLLAPSE = (
     Metric(
         "offmap_collapse_alarm",
         "gauge",
-        "1 from the first window on that passed the threshold in the direction of a collapse, until it is acknowledged "
-        "(a new profile, or pager.acknowledged changed). Conditioned on the prompts: another mix of questions from the "
-        "training's does not raise it. A warning that answers have become narrower, or training answers are replayed.",
+        "1 once two full windows of one size in a row passed the threshold towards a collapse, until acknowledged (a "
+        "new profile, or pager.acknowledged changed). Conditioned on the prompts: another mix of known questions does "
+        "not raise it; many new ones that are alike can. A warning that answers have become narrower, or training "
+        "answers are replayed.",
         ("metric",),
     ),
     Metric("offmap_collapse_alarm_timestamp_seconds", "gauge", "Event time of that alarm.", ("metric",)),

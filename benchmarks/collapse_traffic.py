@@ -16,7 +16,7 @@ from benchmarks.commands import Series, offmap, replay, write_lines
 from benchmarks.embedded import read
 from benchmarks.exchanges import Exchanges, at_random
 from benchmarks.text_store import TextStore
-from detectors.collapse import METRICS, SAME_PROMPT
+from detectors.collapse import DOWN, METRICS, SAME_PROMPT
 from detectors.collapse_fit import fit_pairs
 from detectors.kmeans import assign, spherical_kmeans
 from detectors.near import Whole, unlike
@@ -73,7 +73,10 @@ Make = Callable[[Data, np.random.Generator, int], Exchanges]
 
 
 class Found(NamedTuple):
-    """What `replay` says of a window: z of each of `METRICS`, and the alarms that are on."""
+    """What `replay` says of a window: z of each of `METRICS`, and the alarms that are on.
+
+    Of a collapse, what would alarm if the next window said so too.
+    """
 
     z: npt.NDArray[np.float64]
     alarms: frozenset[str]
@@ -105,7 +108,7 @@ def watched(data: Data, make: Make, seed: int, n: int = WINDOW) -> Found:
     """Replay a window of n exchanges behind another one, of healthy traffic."""
     window = make(data, np.random.default_rng([9, seed]), n)
     series = replayed(data, healthy(data, seed, n, window).joined(window), seed, n)
-    return Found(z_of(series, n), alarms_of(series))
+    return Found(z_of(series, n), alarms_of(series) | beyond(series))
 
 
 def healthy(data: Data, seed: int, n: int, apart_from: Exchanges) -> Exchanges:
@@ -129,6 +132,16 @@ def z_of(series: Series, n: int) -> npt.NDArray[np.float64]:
 def alarms_of(series: Series) -> frozenset[str]:
     """Return the alarms that are on."""
     return frozenset(f"{name} {labels}" for (name, labels), value in series.items() if name in ALARMS and value == 1)
+
+
+def beyond(series: Series) -> frozenset[str]:
+    """Return the windows of every size whose z passes the threshold towards a collapse."""
+    threshold, found = series["collapse_threshold", ""], set()
+    for (name, labels), value in series.items():
+        metric = labels.split('"')[1] if name == "collapse_z" else "verbatim"
+        if metric != "verbatim" and (-value if metric in DOWN else value) >= threshold:
+            found.add(f"{name} {labels}")
+    return frozenset(found)
 
 
 def _checked(data: Data) -> Data:

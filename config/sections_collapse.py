@@ -15,7 +15,7 @@ class CollapseSettings(Section):
         ge=2,
         le=100,
         description=(
-            "Standard errors by which a window of answers must differ from what its prompts lead to expect, for an "
-            "alarm. At 4 less than one window in a hundred alarms for nothing."
+            "Standard errors by which two full windows of answers in a row must differ from what their prompts lead to "
+            "expect, for an alarm."
         ),
     )

@@ -12,7 +12,7 @@ from detectors.blocks import BLOCK, spans
 from detectors.measurement import Measurement
 from detectors.near import Whole, unlike
 from detectors.pair_measures import Pairs, excess, narrowing, narrowing_variance
-from detectors.pair_reference import SIGNS, PairReference, Usual
+from detectors.pair_reference import SIGNS, Flags, Floats, PairReference, Usual
 
 SAME_PROMPT = np.float32(0.95)
 """Prompts of larger cosine are one and the same question: only the first of them counts in a window."""
@@ -31,14 +31,15 @@ class CollapseWindow:
 
     Measurements, each with the size as its field: for each of `METRICS` ``NAME`` (D and A less what training windows
     reach; the share of a sign), ``NAME_z`` (the difference to what is expected in standard errors); for signs also
-    ``NAME_expected``. Those of `DOWN` fall in a collapse, the others rise. ``NAME_alarm`` (no field) is 1 from the
-    first window on whose z passes the threshold that way; verbatim answers alarm as echoes do and have none.
+    ``NAME_expected``. Those of `DOWN` fall in a collapse, the others rise. ``NAME_alarm`` (no field) is 1 once the z of
+    two full windows of one size in a row have passed the threshold that way: windows come all day, and one of them does
+    by chance before long. Verbatim answers alarm as echoes do and have none.
 
     Parameters
     ----------
     reference : PairReference
     threshold : float
-        z at which a metric alarms.
+        z at which a metric alarms, the second time in a row.
 
     Attributes
     ----------
@@ -118,13 +119,18 @@ class CollapseWindow:
         return taken
 
     def _look(self, k: int, usual: Usual, pairs: Pairs, place: int) -> None:
-        """Measure a full window of one size."""
+        """Measure a full window of one size; what the one before it said too is an alarm."""
         values, scores, expected = self._found[k]
+        before = self._beyond(scores)
         found, signs = narrowing(pairs, self.reference), excess(pairs, self.reference)
         values[:2] = found.values - usual.mean
         scores[:2] = values[:2] / np.sqrt(narrowing_variance(found, usual, self.reference.yielding))
         values[2:], expected[2:] = signs.share, signs.expected
         scores[2:] = (signs.share - signs.expected) / signs.error
+        self.alarms[before & self._beyond(scores) & (self.alarms == 0)] = place
+
+    def _beyond(self, scores: Floats) -> Flags:
+        """Say which of `METRICS` lie off so far towards a collapse; NaN does not."""
         towards = np.where([name in DOWN for name in METRICS], -scores, scores) >= self.threshold
         towards[METRICS.index("verbatim")] = False
-        self.alarms[towards & (self.alarms == 0)] = place
+        return towards

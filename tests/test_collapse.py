@@ -15,7 +15,7 @@ from detectors.collapse_fit import TrainingPairs, fit_pairs
 from detectors.diversity import vendi_scores
 from detectors.near import Whole
 from detectors.pair_measures import Pairs, excess, narrowing
-from detectors.pair_reference import PairReference
+from detectors.pair_reference import SIGNS, PairReference
 from detectors.recycled import HORIZON, Recycled
 
 DIM, TOPICS, PAIRS = 48, 30, 1_600
@@ -101,10 +101,21 @@ def test_once_accepted_the_ways_of_another_model_are_usual_and_what_is_narrower_
     assert alarmed(accepted, draw(1_600, 10, spread=0.5)) == set()
     assert alarmed(accepted, draw(1_600, 12, spread=0.3)) >= {"diversity", "likeness"}
     told = draw(1_600, 10, spread=0.5)
-    replayed = np.random.default_rng(0).random(1_600) < 0.2
+    replayed = np.random.default_rng(0).random(1_600) < 0.4
     told.responses[replayed] = draw(PAIRS, 0).responses[replayed]
     assert "echo" in alarmed(accepted, told)
     assert accept_pairs(reference, looked_at(reference, draw(200, 11)), SIZES) is None
+
+
+@pytest.mark.parametrize(("end", "alarm"), [(384, 0), (512, 512), (500, 512)])
+def test_an_alarm_takes_two_windows_in_a_row(reference: PairReference, end: int, alarm: int) -> None:
+    window, pairs = CollapseWindow(reference), looked_at(reference, draw(1_024, 30))
+    pairs.signs[256:end, SIGNS.index("recycled")] = True
+    window.update(pairs)
+    assert window.alarms[METRICS.index("recycled")] == alarm
+    pairs.signs[:] = False
+    window.update(pairs)
+    assert window.alarms[METRICS.index("recycled")] == alarm
 
 
 def test_windows_nest_and_batches_do_not_matter(reference: PairReference) -> None:
