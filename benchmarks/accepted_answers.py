@@ -16,6 +16,7 @@ START, STEP = 1_700_000_000.0, 300.0
 FEWEST = 290
 """Exchanges of a model that fill a window of 256, a few near-duplicates among them left out."""
 STREAMS = 40
+THRESHOLD = 4.0
 CONSTANT = "I am happy to help you with that. Please tell me a little more about what you need."
 
 Pair = tuple[str, str]
@@ -37,19 +38,19 @@ def rows() -> Iterable[Row]:
 
 
 def against_training(folder: Path, profile: Path) -> Row:
-    """Say how many models would alarm for good."""
+    """Say for how many models a window alone would alarm."""
     rows = [row for name in ("alpaca_eval", "arena_bench_judged") for row in read(name) if row["model"] != "NullModel"]
-    models = [model for model, n in Counter(row["model"] for row in rows).items() if n >= FEWEST]
-    z, alarmed = [], []
-    for model in models:
-        mine = dict.fromkeys((row["prompt"], row["response"]) for row in rows if row["model"] == model)
-        series = replay(log(folder, list(mine)), profile)
-        full = (series.get(("collapse_z", f'metric="diversity",window="{n}"'), np.inf) for n in (256, 512))
-        z.append(min(full))
-        alarmed.append("diversity" in alarms(series))
-    beside = f"z {min(z):.1f} to {max(z):.1f}, {sum(alarmed)} of {len(models)} models"
-    measure = "healthy models on public prompts whose diversity alarms against training"
-    return Row(measure, float(np.mean(alarmed)), reference=beside)
+    answers: dict[str, dict[str, str]] = {}
+    for row in rows:
+        answers.setdefault(row["model"], {}).setdefault(row["prompt"], row["response"])
+    z = []
+    for mine in answers.values():
+        if len(mine) >= FEWEST:
+            series = replay(log(folder, list(mine.items())), profile)
+            z.append(min(series.get(("collapse_z", f'metric="diversity",window="{n}"'), np.inf) for n in (256, 512)))
+    beside = f"{len(z)} models, z {min(z):.1f} to {max(z):.1f}"
+    measure = "healthy models on public prompts: diversity beyond the threshold against training"
+    return Row(measure, float(np.mean(np.array(z) <= -THRESHOLD)), reference=beside)
 
 
 def against_accepted(folder: Path, accepted: Path, fresh: Sequence[Pair]) -> Iterable[Row]:
