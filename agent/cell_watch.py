@@ -121,7 +121,8 @@ class Provenance:
     """
 
     def __init__(self, shares: npt.NDArray[np.float32]) -> None:
-        self._band = np.searchsorted(SYNTHETIC[:-1], shares, side="left")
+        ends = np.array(SYNTHETIC[:-1], shares.dtype)  # 0.3 in float32 is above 0.3
+        self._band = np.searchsorted(ends, shares, side="left")
 
     def update(self, known: Sequence[Known], tally: Tally) -> None:
         """Count exchanges and failures by the band of the synthetic share, and by the band of the p-value."""

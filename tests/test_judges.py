@@ -169,6 +169,17 @@ def test_constant_judges_say_nothing() -> None:
     assert mean_kappa(tables) is None
 
 
+def test_the_model_that_answered_counts_not_the_one_that_was_asked(make: Make) -> None:
+    """Whichever half comes first."""
+    pipeline = make(failing_scores=["rating<=4"])
+    for i in range(2):
+        request = exchange(i)
+        answer = {"id": f"r{i}", "time": request["time"], "response": request.pop("response") | {"model": "claude-2"}}
+        feed(pipeline, [request, answer][:: 1 - 2 * i])
+        feed(pipeline, [score(i, "rating", 9, judge="claude-3")])
+    assert pipeline.evaluate()["offmap_verdicts"] == {("same",): 2.0}
+
+
 def test_the_first_truth_stands(make: Make) -> None:
     pipeline = make(gold_scores=["expert"])
     reports = feed(

@@ -108,6 +108,15 @@ def test_what_an_answer_s_text_tells(make: Make, answer: str, more: dict[str, An
     assert by_kind(pipeline, "offmap_outcome_exchanges")["loop"] == 1
 
 
+def test_an_answer_far_from_its_prompt_is_irrelevant(make: Make) -> None:
+    pipeline = make()
+    known = feed(pipeline, [exchange(i) for i in range(200)])
+    far = [one.cosine < 0.1 for one in known]
+    assert 0 < sum(far) < 200
+    assert [one.kinds & Kind.IRRELEVANT > 0 for one in known] == far
+    assert by_kind(pipeline)["irrelevant"] == sum(far)
+
+
 def test_tool_calls_are_an_answer_and_an_error_is_none(make: Make) -> None:
     pipeline = make()
     called = exchange(1)
