@@ -181,12 +181,16 @@ def test_too_few_pairs_fit_nothing() -> None:
     assert fit_pairs(pairs, pairs.hashes) is None
 
 
-def test_an_answer_is_remembered_for_so_many_exchanges() -> None:
-    prompts, responses = Whole.of(np.eye(8)[[0, 1]]), Whole.of(np.eye(8)[[2, 3]])
-    between = Whole.of(np.eye(8)[np.full(HORIZON, 5)])
-    for gap, found in ((HORIZON - 1, True), (HORIZON, False)):
-        recycled = Recycled(8)
-        recycled.update(prompts.take(slice(1)), responses.take(slice(1)), np.array([9], np.uint64))
-        recycled.update(between.take(slice(gap)), between.take(slice(gap)), np.zeros(gap, np.uint64))
-        again = recycled.update(prompts.take(slice(1, 2)), responses.take(slice(1, 2)), np.array([9], np.uint64))
-        assert again.exact.tolist() == [found]
+@pytest.mark.parametrize("size", [1, 64, 1_000])
+def test_an_answer_is_remembered_for_so_many_exchanges(size: int) -> None:
+    """However the stream is cut: one answer comes again as late as it may, another one exchange later."""
+    place = np.full(HORIZON + 3, 5)
+    place[[0, HORIZON, 1, HORIZON + 2]] = [0, 1, 2, 3]
+    hashes = np.zeros(HORIZON + 3, np.uint64)
+    hashes[[0, HORIZON]], hashes[[1, HORIZON + 2]] = 7, 8
+    asked, given = Whole.of(np.eye(6)[place]), Whole.of(np.random.default_rng(0).standard_normal((HORIZON + 3, 6)))
+    recycled, found = Recycled(6), []
+    for i in range(0, HORIZON + 3, size):
+        where = slice(i, i + size)
+        found += recycled.update(asked.take(where), given.take(where), hashes[where]).exact.tolist()
+    assert np.flatnonzero(found).tolist() == [HORIZON]
