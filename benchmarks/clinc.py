@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from agent.embedding.runtime import OnnxEmbedder
 from agent.profile import read_profile
 from benchmarks.baselines import MEASURES, in_words, strangeness, told_apart
-from benchmarks.commands import offmap, remembered
+from benchmarks.commands import offmap, remembered, write_lines
 from benchmarks.embedded import clinc
 from benchmarks.table import Row, data_file
 from detectors.reference import Reference
@@ -152,9 +152,7 @@ def read_clinc() -> Iterator[dict[str, Any]]:
 def write(path: Path, texts: list[dict[str, Any]], name: str) -> Path:
     """Write the texts of one part; `offmap fit` looks at the labels only where it is told to."""
     found = (row for row in texts if row["split"] == name)
-    lines = (json.dumps({"prompt": row["text"], "label": row["label"]}) + "\n" for row in found)
-    path.write_text("".join(lines), encoding="utf-8")
-    return path
+    return write_lines(path, ({"prompt": row["text"], "label": row["label"]} for row in found))
 
 
 def replayed(files: Files, profile: Path, seed: int, *options: str | Path) -> Replayed:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.collapse_watch import pair_reference
+from agent.metric_table import BY_NAME
 from agent.profile import read_profile
 from benchmarks.commands import Series, offmap, replay, write_lines
 from benchmarks.embedded import read
@@ -145,7 +146,9 @@ def beyond(series: Series) -> frozenset[str]:
 
 
 def _checked(data: Data) -> Data:
-    """Refuse if healthy exchanges do not fill a window to the last one: z would be that of other exchanges."""
+    """Refuse what would measure nothing: alarms that are not exported, healthy exchanges that do not fill a window."""
+    if unknown := [name for name in ALARMS if f"offmap_{name}" not in BY_NAME]:
+        raise LookupError(f"no metrics {unknown}")
     for n in data.profiles:
         before = healthy(data, 0, n, data.traffic.take(np.arange(0)))
         found = [z_of(replayed(data, before.take(np.arange(size)), 0, n), n) for size in (n - 1, n)]

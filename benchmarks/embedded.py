@@ -2,11 +2,8 @@
 
 import functools
 import gzip
-import hashlib
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +12,7 @@ import numpy.typing as npt
 from agent.embedding.compile_model import CompiledModel, compile_model
 from agent.embedding.runtime import OnnxEmbedder
 from benchmarks.table import data_file
+from benchmarks.text_store import TextStore
 from detectors.fit_reference import fit_reference
 from detectors.reference import Reference
 
@@ -116,20 +114,10 @@ def embed(texts: Sequence[str], *, whole: bool = True) -> Texts:
     `whole`: a text without a known word is an error, else it is left out.
     """
     embedder = _embedder()
-    key = hashlib.sha256("\0".join([embedder.fingerprint, *texts]).encode()).hexdigest()[:16]
-    folder = os.environ.get("OFFMAP_BENCH_CACHE")
-    path = Path(folder, f"{key}.npz") if folder else None
-    if path is None or not path.is_file():
-        encoded = embedder.encode(texts, 1)
-        if whole and len(encoded.owner) != len(texts):
-            raise ValueError("a text without a known word among the public ones")
-        found = Texts(encoded.layers, encoded.tokens, np.arange(len(encoded.owner), dtype=np.int32))
-        if path is None:
-            return found
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **found._asdict())
-    with np.load(path) as arrays:
-        return Texts(**{name: arrays[name] for name in Texts._fields})
+    encoded = TextStore().encode(embedder.encode, embedder.fingerprint, texts, 1)
+    if whole and len(encoded.owner) != len(texts):
+        raise ValueError("a text without a known word among the public ones")
+    return Texts(encoded.layers, encoded.tokens, np.arange(len(encoded.owner), dtype=np.int32))
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from agent.embedding.runtime import OnnxEmbedder
 from agent.profile import STYLE, read_profile
 from benchmarks.baselines import told_apart
 from benchmarks.clinc import seconds, split
-from benchmarks.commands import offmap
+from benchmarks.commands import offmap, write_lines
 from benchmarks.embedded import read
 from benchmarks.sources import CALIBRATED_ON, FITTED_ON, LEVEL
 from benchmarks.table import Row
@@ -124,7 +124,7 @@ def drawn(file: str) -> list[str]:
 
 def written(path: Path, texts: Sequence[str]) -> Path:
     """Write texts as prompts."""
-    path.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts), encoding="utf-8")
+    write_lines(path, ({"prompt": text} for text in texts))
     return path
 
 
