@@ -7,7 +7,6 @@ have no text: one that is never embedded stands for each.
 """
 
 import tempfile
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,12 +14,11 @@ import numpy as np
 
 from benchmarks.collapse_cases import MIXES, REPLACED, usual, without_tail
 from benchmarks.collapse_shift import Shift
-from benchmarks.collapse_traffic import SHIPPED, WINDOW, Data, Found, Make, prepare, watched
+from benchmarks.collapse_traffic import SHIPPED, WINDOW, Data, Found, Make, in_words, prepare, watched
 from benchmarks.commands import remembered
 from benchmarks.table import Row
 from detectors.collapse import METRICS
 
-WINDOWS = {WINDOW: f"W = {WINDOW}", SHIPPED: "W = 256, 512, 1,024"}
 REPEATS = 40
 NULLS = 200
 THRESHOLD = 4.0
@@ -30,34 +28,27 @@ def rows() -> Iterable[Row]:
     """Nothing changed; ten per cent of answers replaced; rare ones gone; another mix of prompts."""
     with tempfile.TemporaryDirectory(prefix="offmap-collapse-") as folder, remembered() as store:
         data = prepare(Path(folder), store)
-        for n, windows in WINDOWS.items():
-            yield from quiet(data, n, windows)
+        yield quiet(data)
         for name, (make, metric, least) in REPLACED.items():
             yield replaced_row(data, name, make, metric, least)
         shift = Shift.of(data)
         yield tail_row(data, shift)
         for name, mix in MIXES.items():
-            beside = beside_mix(data, shift, mix)
-            for n, windows in WINDOWS.items():
-                yield alarmed(
-                    f"{name}, {windows}: with an alarm",
-                    [watched(data, mix, i, n) for i in range(NULLS)],
-                    beside,
-                    at_most=0.01,
-                )
+            found, beside = [watched(data, mix, i) for i in range(NULLS)], beside_mix(data, shift, mix)
+            yield alarmed(f"{name}, W = {WINDOW}: windows with an alarm", found, beside, at_most=0.01)
 
 
-def quiet(data: Data, n: int, windows: str) -> Iterable[Row]:
+def quiet(data: Data) -> Row:
     """Windows like training."""
-    found = [watched(data, usual, i, n) for i in range(NULLS)]
+    found = [watched(data, usual, i) for i in range(NULLS)]
     spread = np.std([each.z for each in found], axis=0)
     beside = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(METRICS, spread, strict=True))
-    yield alarmed(f"like training, {windows}: with an alarm", found, f"sd {beside}", at_most=0.0)
+    return alarmed(f"like training, W = {WINDOW}: windows with an alarm", found, f"sd {beside}", at_most=0.0)
 
 
 def replaced_row(data: Data, name: str, make: Make, metric: str, least: float | None) -> Row:
     """Replace some answers by others of one kind."""
-    z, shipped = (mean_z(data, make, n) for n in WINDOWS)
+    z, shipped = (mean_z(data, make, n) for n in (WINDOW, SHIPPED))
     others = ", ".join(f"{each} {z[each]:.1f}" for each in METRICS)
     measure = f"10 % of {WINDOW} answers replaced, {name}: z of {metric}"
     return Row(measure, abs(z[metric]), at_least=least, reference=f"{others}; of {SHIPPED}: {shipped[metric]:.1f}")
@@ -65,7 +56,7 @@ def replaced_row(data: Data, name: str, make: Make, metric: str, least: float | 
 
 def tail_row(data: Data, shift: Shift) -> Row:
     """Rare response cells gone entirely."""
-    z, shipped = (mean_z(data, without_tail, n)["tail"] for n in WINDOWS)
+    z, shipped = (mean_z(data, without_tail, n)["tail"] for n in (WINDOW, SHIPPED))
     moved = np.mean([shift.z(without_tail(data, rng, WINDOW))[0] for rng in seeds(REPEATS)])
     reference = f"mean embedding's shift {moved:.1f}; W = {SHIPPED}: {shipped:.1f}"
     return Row(f"rarest response cells gone, W = {WINDOW}: z of tail", z, at_most=-9, reference=reference)
@@ -80,10 +71,8 @@ def beside_mix(data: Data, shift: Shift, mix: Make) -> str:
 
 def alarmed(measure: str, found: list[Found], beside: str, *, at_most: float) -> Row:
     """Give the share of replays with any alarm, and which ones there were."""
-    which = Counter(alarm for each in found for alarm in each.alarms)
-    named = "; ".join(f"{alarm} in {count}" for alarm, count in sorted(which.items())) or "none"
-    share = float(np.mean([bool(each.alarms) for each in found]))
-    return Row(measure, share, at_most=at_most, reference=f"{beside}; alarms in {len(found)} windows: {named}")
+    share, alarms = float(np.mean([bool(each.alarms) for each in found])), in_words(each.alarms for each in found)
+    return Row(measure, share, at_most=at_most, reference=f"{beside}; alarms in {len(found)} windows: {alarms}")
 
 
 def mean_z(data: Data, make: Make, n: int) -> dict[str, float]:

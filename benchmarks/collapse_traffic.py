@@ -1,7 +1,8 @@
 """Alpaca's pairs: two thirds are training, which `fit` is given; of the others windows are drawn, for `replay`."""
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -143,6 +144,12 @@ def beyond(series: Series) -> frozenset[str]:
         if metric != "verbatim" and (-value if metric in DOWN else value) >= threshold:
             found.add(f"{name} {labels}")
     return frozenset(found)
+
+
+def in_words(alarms: Iterable[frozenset[str]]) -> str:
+    """Say which alarms there were, and how often."""
+    which = Counter(alarm for each in alarms for alarm in each)
+    return "; ".join(f"{alarm} in {count}" for alarm, count in sorted(which.items())) or "none"
 
 
 def _checked(data: Data) -> Data:

@@ -13,7 +13,13 @@ THEMES: dict[str, tuple[str, ...]] = {
     "A changed mix": ("mix_change", "mix_rhythm"),
     "Windows and weeks": ("window_power", "peer_checks", "peer_two_weeks"),
     "How well new topics are told from known ones": ("clinc", "banking", "sources", "peer_accuracy", "prototypes"),
-    "How answers fail, and how they narrow": ("outcomes", "survival", "collapse", "accepted_answers"),
+    "How answers fail, and how they narrow": (
+        "outcomes",
+        "survival",
+        "collapse",
+        "collapse_mixes",
+        "accepted_answers",
+    ),
     "Another source or style": ("style",),
     "Cost": ("cost", "peer_cost", "decode", "footprint", "kafka_throughput", "profile_size"),
 }

@@ -22,7 +22,7 @@ from detectors.rare import MASS, rare_cells
 
 N = 2_000
 GOOD, WORSE = 0.9, (0.9, 0.75)
-REPEATS, NULLS = 40, 100
+REPEATS, NULLS = 30, 80
 
 
 class Found(NamedTuple):
