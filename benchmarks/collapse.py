@@ -35,7 +35,7 @@ def rows() -> Iterable[Row]:
         yield tail_row(data, shift)
         for name, mix in MIXES.items():
             found, beside = [watched(data, mix, i) for i in range(NULLS)], beside_mix(data, shift, mix)
-            yield alarmed(f"{name}, W = {WINDOW}: windows with an alarm", found, beside, at_most=0.01)
+            yield alarmed(f"{name}, W = {WINDOW}: with an alarm", found, beside, at_most=0.01)
 
 
 def quiet(data: Data) -> Row:
@@ -43,7 +43,7 @@ def quiet(data: Data) -> Row:
     found = [watched(data, usual, i) for i in range(NULLS)]
     spread = np.std([each.z for each in found], axis=0)
     beside = ", ".join(f"{name} {sd:.2f}" for name, sd in zip(METRICS, spread, strict=True))
-    return alarmed(f"like training, W = {WINDOW}: windows with an alarm", found, f"sd {beside}", at_most=0.0)
+    return alarmed(f"like training, W = {WINDOW}: with an alarm", found, f"sd {beside}", at_most=0.0)
 
 
 def replaced_row(data: Data, name: str, make: Make, metric: str, least: float | None) -> Row:

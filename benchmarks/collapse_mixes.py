@@ -16,7 +16,7 @@ from benchmarks.exchanges import Exchanges
 from benchmarks.table import Row
 from detectors.collapse_fit import SIZES
 
-REPLAYS = 200
+REPLAYS = 60
 
 
 def rows() -> Iterable[Row]:
