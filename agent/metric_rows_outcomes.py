@@ -78,7 +78,8 @@ OUTCOMES = (
         "counter",
         "Verdicts of judging models on answers that are bad for certain, by what makes them so (loop, empty, recycled, "
         "irrelevant, as far as in outcomes.any_of; planted: marked by outcomes.canary_tag; any: each once) and outcome "
-        "(passed, failed). Without refusals, which may be right, and without scores of one fault (a rule with >=).",
+        "(passed, failed). Of exchanges that count in offmap_outcomes; without refusals, which may be right, and "
+        "without scores of one fault (a rule with >=).",
         ("canary", "outcome"),
     ),
     Metric(
@@ -106,8 +107,8 @@ OUTCOMES = (
     Metric(
         "offmap_judges",
         "gauge",
-        "Judging models that share at least 200 exchanges of which the truth is known (outcomes.gold_scores, planted "
-        "canaries).",
+        "Judging models, of the first eight that came, that share at least 200 exchanges of which the truth is known "
+        "(outcomes.gold_scores, planted canaries).",
     ),
     Metric(
         "offmap_effective_judges",
