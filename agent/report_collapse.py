@@ -54,13 +54,16 @@ def print_answers(snapshot: Snapshot, console: Console | None = None) -> None:
     """Print how the answers compare with training's, and how exchanges end by training cell; else nothing."""
     console = console or Console()
     if found := answer_findings(snapshot):
-        console.print(_table(found))
+        accepted = _number(snapshot, "offmap_collapse_baseline") == 1
+        console.print(_table(found, "accepted ones" if accepted else "training's"))
+        if not accepted:
+            console.print("No model answers as its training set does: `offmap baseline` records what is accepted.")
     for line in (*_rare(snapshot), *_provenance(snapshot)):
         console.print(line, markup=False, highlight=False)
 
 
-def _table(found: list[AnswerFinding]) -> Table:
-    title = "Answers, given what was asked (the last full window)"
+def _table(found: list[AnswerFinding], beside: str) -> Table:
+    title = f"Answers, given what was asked, beside {beside} (the last full window)"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("what")
     for name in ("window", "found", "expected", "z", "alarm"):

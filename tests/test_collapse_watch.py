@@ -137,6 +137,10 @@ def test_a_baseline_makes_the_model_s_own_way_of_answering_the_usual(profile: Pr
     assert against_training["offmap_collapse_alarm"]["diversity",] == 1
     assert accepted["offmap_collapse_baseline"] == {(): 1.0}
     assert not any(accepted["offmap_collapse_alarm"].values())
+    for found, beside in ((against_training, "beside training's"), (accepted, "beside accepted ones")):
+        console = Console(record=True, width=120, file=StringIO())
+        print_answers(found, console)
+        assert beside in console.export_text()
     broken = feed(make(read_profile(output)), records(canned(terse(pair_rows(1_100, 22)), 0.3)))
     assert broken["offmap_collapse_alarm"]["diversity",] == broken["offmap_collapse_alarm"]["recycled",] == 1
     assert re.search(r"answers, given what was asked: 1,\d{3} exchanges", as_text(inspect_profile(output)))
