@@ -75,6 +75,11 @@ def test_shares_are_compared_with_those_of_the_same_cells(reference: PairReferen
     assert (np.abs(found.share - found.expected) < 4 * found.error).all()
 
 
+def test_one_answer_more_of_what_is_never_said_is_within_the_error(reference: PairReference) -> None:
+    never = replace(reference, expected=np.zeros_like(reference.expected))
+    assert excess(looked_at(reference, draw(250, 2)), never).error == pytest.approx(1 / 250)
+
+
 def test_training_answers_are_known_to_the_word_and_nearly(reference: PairReference) -> None:
     pairs = draw(PAIRS, 0)
     told = looked_at(reference, pairs._replace(hashes=pairs.hashes[::-1]))
