@@ -11,10 +11,10 @@ import pytest
 from detectors.blocks import unit_rows
 from detectors.collapse import METRICS, PATIENCE, CollapseWindow
 from detectors.collapse_accepted import accept_pairs, accepted_arrays
-from detectors.collapse_fit import TrainingPairs, fit_pairs
+from detectors.collapse_fit import PSEUDO_PAIRS, TrainingPairs, alike, fit_pairs
 from detectors.diversity import vendi_scores
 from detectors.near import Whole
-from detectors.pair_measures import Pairs, excess, narrowing
+from detectors.pair_measures import Pairs, excess, narrowing, narrowing_variance
 from detectors.pair_reference import SIGNS, PairReference
 from detectors.recycled import HORIZON, Recycled
 
@@ -73,6 +73,27 @@ def test_shares_are_compared_with_those_of_the_same_cells(reference: PairReferen
     assert found.expected == pytest.approx(reference.expected[pairs.cell].mean(axis=0))
     assert found.share == pytest.approx(pairs.signs.mean(axis=0))
     assert (np.abs(found.share - found.expected) < 4 * found.error).all()
+
+
+def test_the_variance_is_of_the_window_and_of_what_it_is_compared_with(reference: PairReference) -> None:
+    found, usual = narrowing(looked_at(reference, draw(128, 3, topics=2)), reference), reference.usual[0]
+    plain = np.square(usual.sd) * (1 + usual.n / found.stands_on)
+    assert found.stands_on < PAIRS / 5  # of two topics in thirty
+    assert narrowing_variance(found, usual, np.zeros(2)) == pytest.approx(plain)
+    more = plain + np.array([0, (0.3 * found.bend) ** 2])
+    assert narrowing_variance(found, usual, np.array([1, 0.3])) == pytest.approx(more)
+
+
+def test_cells_of_few_pairs_are_as_alike_as_any() -> None:
+    side, cell = Whole.of(draw(60, 4).responses), np.repeat([0, 1], [57, 3])
+    rows = unit_rows(side.rows.astype(np.float32)).astype(np.float64)
+    squares, others = np.square(rows @ rows.T), ~np.eye(60, dtype=np.bool_)
+    overall = squares[others].mean()
+    for c in range(2):
+        for k in range(2):
+            these = others & (cell == c)[:, None] & (cell == k)
+            expected = (squares[these].sum() + PSEUDO_PAIRS * overall) / (these.sum() + PSEUDO_PAIRS)
+            assert alike(side, cell, 2)[c, k] == pytest.approx(expected, rel=1e-4)
 
 
 def test_one_answer_more_of_what_is_never_said_is_within_the_error(reference: PairReference) -> None:

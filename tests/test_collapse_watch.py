@@ -108,6 +108,12 @@ def test_a_few_answers_for_everything_raise_alarms_that_stay(profile: Profile) -
     assert not any(acknowledged.evaluate()["offmap_collapse_alarm"].values())
 
 
+def test_planted_answers_are_not_compared(profile: Profile) -> None:
+    rows = [row | {"canary": i % 4 == 0} for i, row in enumerate(pair_rows(200, 3))]
+    found = feed(make(profile, outcomes={"canary_tag": "canary"}), records(rows))
+    assert found["offmap_compared_answers"] == {(): 150.0}
+
+
 def test_a_log_without_times_alarms_without_a_time(profile: Profile) -> None:
     pipeline = make(profile)
     bare = [row | {"time": None} for row in canned(pair_rows(700, 4), 0.5)]

@@ -110,6 +110,13 @@ def test_a_judge_of_one_fault_is_not_compared_with_one_of_the_whole() -> None:
     assert judge.get_state()["verdicts"][0, 1].tolist() == [[0, 0], [600, 0]]
 
 
+def test_the_truth_is_no_judge_s_verdict_whoever_wrote_it_down() -> None:
+    judge, tally = watch(), Tally()
+    judge.update([known([Verdict(digest("expert"), np.nan, digest("good"), digest("gpt-4"))], Kind.LOOP)], tally)
+    assert judge.measure() == {}
+    assert tally.samples() == {}
+
+
 def test_verdicts_by_family() -> None:
     judge, tally = watch(), Tally()
     for name in ("gpt-4o", "claude-3", "meta-llama/Llama-3-70b", "somebody's"):

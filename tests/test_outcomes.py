@@ -92,6 +92,7 @@ LOOP = "It was good. " + "I would say that again and again. " * 20
         ("It is never okay to hurt people. Violence is harmful.", {}, {"refused_softly"}),
         ("The bill is due on", {}, {"unfinished"}),
         ("The bill is due on Monday.", {"finish": "length"}, {"truncated", "any"}),
+        ("The bill is due on Monday.", {"finish": "MAX_TOKENS"}, {"truncated", "any"}),
         ("The bill is due on Monday.", {"finish": "content_filter"}, {"refused", "any"}),
         ("The bill is due on Monday.", {"finish": "RECITATION"}, {"refused", "any"}),
         ("", {"finish": "content_filter"}, {"empty", "refused", "any"}),
