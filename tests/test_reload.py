@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -163,10 +164,6 @@ REFUSED = {
     "an unknown key": (lambda written: written.write(kafka={"topic": "t"}), "kafka.topic: unknown key"),
     "nothing at all": (lambda written: written.path.unlink(), "cannot be read"),
     "another port": (lambda written: written.write(server={"port": 1}), "server.port: cannot be changed without a"),
-    "another folder": (
-        lambda written: written.write(checkpoint={"path": "elsewhere"}),
-        "checkpoint.path: cannot be changed without a restart",
-    ),
     "a profile that is not there": (lambda written: written.write(profile={"path": "nowhere"}), "profile nowhere"),
     "a profile of another kind": (
         lambda written: written.write(profile={"fingerprint": "0" * 64}),
@@ -187,13 +184,40 @@ def test_what_cannot_be_used_changes_nothing(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("server", "host", "::1"),
+        ("server", "port", 1),
+        ("checkpoint", "path", "elsewhere"),
+        ("shutdown", "grace_seconds", 5),
+    ],
+)
+def test_what_one_process_keeps_refuses_all_that_comes_with_it(
+    section: str, key: str, value: object, written: Written, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, board = ConfigFile(written.path), Board()
+    watched = Reload(file.load(), file, threading.Event(), threading.Event(), board)
+    written.write(**{section: {key: value}, "regions": {"max_regions": 4}})
+    assert not watched.is_set()
+    assert board.live()["offmap_config_last_reload_successful"] == {(): 0.0}
+    assert f"{section}.{key}: cannot be changed without a restart" in capsys.readouterr().err
+
+
 def test_after_a_bad_configuration_a_good_one_is_good_again(written: Written) -> None:
     file, board = ConfigFile(written.path), Board()
     watched = Reload(file.load(), file, threading.Event(), threading.Event(), board)
+    taken_up = [when(board)]
     for put, successful in ((lambda: written.put("kafka: ["), 0.0), (written.write, 1.0)):
         put()
         assert not watched.is_set()  # the second is as it was at first: nothing to build
         assert board.live()["offmap_config_last_reload_successful"] == {(): successful}
+        taken_up.append(when(board))
+    assert taken_up[0] == taken_up[1] < taken_up[2] < time.time()
+
+
+def when(board: Board) -> float:
+    return float(str(board.live()["offmap_config_last_reload_success_timestamp_seconds"][()]))
 
 
 def test_a_fault_of_our_own_refuses_a_configuration_and_does_not_end_the_work(
