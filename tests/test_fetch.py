@@ -167,10 +167,28 @@ def silent_server() -> Iterator[int]:
 
 
 def test_too_much_is_no_profile(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_BYTES", 1_000)
-    with pytest.raises(WrongFileError, match="longer than 1,000 bytes"):
+    monkeypatch.setattr(module, "MAX_BYTES", len(CONTENT) - 1)
+    with pytest.raises(WrongFileError, match="longer than 899,999 bytes"):
         fetch(web.url, SUM, tmp_path / "shop.offmap", always)
     assert left(tmp_path) == []
+    monkeypatch.setattr(module, "MAX_BYTES", len(CONTENT))
+    assert fetch(web.url, SUM, tmp_path / "shop.offmap", always).exists()
+
+
+def test_the_file_is_on_the_disk_before_its_name_and_its_name_before_it_is_used(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(module.os, "fsync", lambda _file: done.append(*left(tmp_path)))
+    monkeypatch.setattr(module, "sync_folder", lambda folder: done.append(*left(folder)))
+    place = fetch(web.url, SUM, tmp_path / "shop.offmap", always)
+    assert done == [f"{place.name}.tmp", place.name]
+
+
+def test_a_proxy_is_gone_through(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", web.url.partition("/shop")[0])
+    fetch("http://profiles.example/shop.offmap", SUM, tmp_path / "shop.offmap", always)
+    assert web.asked == ["http://profiles.example/shop.offmap"]
 
 
 def test_it_takes_no_longer_than_it_may(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,10 +229,13 @@ def test_an_agent_works_with_what_it_fetched(web: Web, tmp_path: Path) -> None:
     content = small_profile().read_bytes()
     web.answer = (200, {}, content)
     asked = asked_of(web, tmp_path, sha256=hashlib.sha256(content).hexdigest())
-    board, source = Board(), ListSource([])
+    board, source, beats = Board(), ListSource([]), []
+    board.beat = lambda: beats.append("fetching")  # type: ignore[method-assign]
     (tmp_path / "kept").mkdir()
     kept_at(tmp_path / "kept" / "shop.offmap", SUM).touch()
-    make_worker(asked, board, lambda *_: source, threading.Event())()
+    work = make_worker(asked, board, lambda *_: source, threading.Event())
+    assert beats, "liveness would fail while a large profile comes"
+    work()
     assert source.closed
     assert "offmap_profile" in board.live()
     assert len(left(tmp_path / "kept")) == 1

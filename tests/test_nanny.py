@@ -94,12 +94,14 @@ def test_a_stop_between_two_children_is_a_stop() -> None:
         assert process.wait(20) == 0
 
 
-def test_a_hangup_is_passed_on_and_ends_nothing() -> None:
-    body = "signal.signal(signal.SIGHUP, lambda *_: print(7, flush=True)); print(9, flush=True)"
-    with started(f"{body}\nwhile True: time.sleep(0.1)") as process:
+def test_a_hangup_is_passed_on_and_is_no_stop() -> None:
+    hung_up = "print(7, flush=True) or (restarts or os._exit(3))"
+    with started(
+        f"signal.signal(signal.SIGHUP, lambda *_: {hung_up}); print(9, flush=True); time.sleep(30)"
+    ) as process:
         assert (said(process), said(process)) == (0, 9)
         process.send_signal(signal.SIGHUP)
-        assert said(process) == 7
+        assert (said(process), said(process), said(process)) == (7, 1, 9)
         assert process.poll() is None
 
 

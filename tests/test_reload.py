@@ -271,8 +271,9 @@ class Fetching:
         self.error: Exception | None = None
         self.gave_up = threading.Event()
         self.board = Board()
+        self.stop = threading.Event()
         file = ConfigFile(written.path)
-        self.reload = Reload(file.load(), file, threading.Event(), threading.Event(), self.board, self._prepare)
+        self.reload = Reload(file.load(), file, self.stop, threading.Event(), self.board, self._prepare)
 
     def _prepare(self, settings: Settings, going_on: Callable[[], bool]) -> None:
         self.asked.append(settings.profile.sha256)
@@ -312,12 +313,15 @@ def test_the_work_goes_on_until_the_profile_of_another_configuration_is_there(wr
     written.write(profile=far(SUMS["first"]), regions={"max_regions": 4})
     assert fetching.reload.is_set(), "it is there already"
     assert fetching.asked == [SUMS["first"]]
+    fetching.reload.build(lambda _settings: None)
+    written.write(profile=far(SUMS["second"]))
+    assert not fetching.reload.is_set()
+    fetching.there.set()
+    assert fetching.ends()
+    assert fetching.asked == list(SUMS.values())
 
 
-def test_a_profile_that_does_not_come_is_tried_again_and_the_work_goes_on(
-    written: Written, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reload, "AGAIN_SECONDS", 0.0)
+def test_a_profile_that_does_not_come_is_tried_again_and_the_work_goes_on(written: Written) -> None:
     fetching = Fetching(written)
     fetching.error = PassingError("profile_unreachable", "no answer")
     fetching.there.set()
@@ -326,6 +330,9 @@ def test_a_profile_that_does_not_come_is_tried_again_and_the_work_goes_on(
     assert not fetching.ends()
     assert fetching.successful == 0.0
     fetching.error = None
+    assert not fetching.ends()
+    assert len(fetching.asked) == 1
+    fetching.reload._look_at -= reload.AGAIN_SECONDS
     assert not fetching.reload.is_set()
     fetching.there.set()
     assert fetching.ends()
@@ -359,6 +366,14 @@ def test_what_no_configuration_asks_for_any_more_is_not_fetched(written: Written
     fetching.there.set()
     assert fetching.ends()
     assert fetching.asked == list(SUMS.values())
+
+
+def test_a_stop_ends_fetching(written: Written) -> None:
+    fetching = Fetching(written)
+    written.write(profile=far(SUMS["first"]))
+    assert not fetching.reload.is_set()
+    fetching.stop.set()
+    assert fetching.gave_up.wait(10)
 
 
 def test_the_agent_fetches_ahead(

@@ -121,6 +121,17 @@ def test_a_taken_port_is_named() -> None:
             MetricsServer(Board(), "127.0.0.1", port)
 
 
+def test_a_port_can_be_had_again_at_once(board: Board) -> None:
+    """The side that closes a connection first keeps its address for a minute: a process started again would wait."""
+    first = MetricsServer(board, "127.0.0.1", 0)
+    with socket.create_connection(("127.0.0.1", first.port), timeout=5) as client:
+        client.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        while client.recv(4096):
+            pass
+    first.close()
+    MetricsServer(board, "127.0.0.1", first.port).close()
+
+
 def test_a_host_that_is_none_is_named() -> None:
     with pytest.raises(ServerError, match=r"of a\.\.b .* server\.port"):
         MetricsServer(Board(), "a..b", 0)

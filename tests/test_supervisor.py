@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,6 +66,41 @@ def test_what_may_pass_is_waited_out_by_everybody() -> None:
     supervise(work, board, Event(), stay_up=False)
     assert len(seen) == 3
     assert "offmap_worker_restarts" not in board.live(), "waiting is no crash"
+
+
+def test_it_waits_ever_longer_and_after_a_time_that_went_well_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, waits, seen = [0.0], [], []
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(supervisor, "FIRST_WAIT_SECONDS", 1.0)
+
+    def work() -> None:
+        seen.append("start")
+        clock[0] += 61.0 if len(seen) == 9 else 1.0
+        if len(seen) <= 9:
+            raise RuntimeError
+
+    supervise(work, Board(), Event(), stay_up=False, pause=waits.append)
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 1]
+
+
+def test_a_crash_is_shown_and_gives_a_sign_of_life() -> None:
+    beats, reasons = [], []
+
+    class Beating(Board):
+        def beat(self) -> None:
+            beats.append(self.reason)
+
+    board = Beating()
+    board.up()
+
+    def work() -> None:
+        reasons.append(board.reason)
+        if len(reasons) < 3:
+            raise RuntimeError
+
+    supervise(work, board, Event(), stay_up=False)
+    assert reasons == [None, "crashed", "crashed"]
+    assert beats == ["crashed", "crashed"]
 
 
 def test_stop_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

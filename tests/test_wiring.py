@@ -6,15 +6,17 @@ import os
 import signal
 import socket
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent import wiring
+from agent import reload, supervisor, wiring
 from agent.assembly import build_pipeline
 from agent.board import Board
 from agent.config_file import ConfigFile
@@ -141,6 +143,76 @@ def test_a_sidecar_takes_another_port_that_it_is_given(
         threading.Timer(0.3, write, (0,)).start()
         wiring.run_sidecar(ConfigFile(path))
     assert len(servers) == 1
+
+
+class Beats(Board):
+    """Counts the signs of life."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n = 0
+
+    def beat(self) -> None:
+        self.n += 1
+
+
+def test_who_waits_for_a_port_is_alive(servers: list[Any]) -> None:
+    stop, board = threading.Event(), Beats()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Timer(0.2, stop.set).start()
+        address = ServerSettings(host="127.0.0.1", port=other.getsockname()[1])
+        with wiring._listening(board, address, stop, None, stay_up=True):
+            assert not servers
+    assert board.n > 0
+
+
+def test_who_waits_for_a_configuration_is_alive(
+    tmp_path: Path, servers: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "Board", Beats)
+
+    def load() -> Any:
+        if servers and servers[0].board.n:
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise ConfigError(["kafka.topics: is missing"])
+
+    timer = threading.Timer(10, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    wiring.run_sidecar(Written(tmp_path, load))
+    timer.cancel()
+    assert servers[0].board.n > 0
+
+
+@pytest.mark.parametrize("stay_up", [True, False])
+def test_a_sidecar_is_watched(stay_up: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Board] = []
+
+    @contextmanager
+    def watched(board: Board) -> Iterator[None]:
+        seen.append(board)
+        yield
+
+    monkeypatch.setattr(wiring, "watched", watched)
+    wiring.run_agent(settings(tmp_path), stay_up=stay_up, make_source=lambda *_: ListSource([]))
+    assert len(seen) == stay_up
+
+
+def test_another_configuration_ends_the_waiting_for_a_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "FIRST_WAIT_SECONDS", 60.0)
+    monkeypatch.setattr(reload, "LOOK_SECONDS", 0.05)
+    path = tmp_path / "offmap.yaml"
+
+    def write(**profile: str) -> None:
+        kafka = {"bootstrap_servers": ["127.0.0.1:9"], "topics": ["t"]}
+        sections: Any = {"server": {"host": "127.0.0.1", "port": 0}, "kafka": kafka}
+        found = small_settings(checkpoint={"path": str(tmp_path / "state")}, **sections)
+        path.write_text(json.dumps(found | ({"profile": profile} if profile else {})))
+
+    write(path="nowhere")
+    threading.Timer(0.3, write).start()
+    file, began = ConfigFile(path), time.monotonic()
+    wiring.run_agent(file.load(), stay_up=True, make_source=lambda *_: ListSource([]), file=file)
+    assert time.monotonic() - began < 30
 
 
 def test_a_run_ends_with_its_source(tmp_path: Path) -> None:
