@@ -9,14 +9,15 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agent import reload, supervisor, wiring
+from agent import reload, supervisor, wiring, worker
 from agent.assembly import build_pipeline
 from agent.board import Board
 from agent.config_file import ConfigFile
@@ -240,6 +241,25 @@ def test_what_cannot_be_used_is_told(tmp_path: Path, sections: dict[str, Any], r
     with pytest.raises(KnownError, match=message) as caught:
         wiring.run_agent(load_settings(None, base | sections), make_source=lambda *_: ListSource([]))
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_dead_letters_are_sent_off_before_a_worker_ends(
+    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+    letters = SimpleNamespace(send=lambda *_: None, close=lambda: closed.append("closed"))
+    monkeypatch.setattr(worker, "dead_letters", lambda *_: letters)
+
+    def source(*_: Any) -> ListSource:
+        if fails:
+            raise RuntimeError
+        return ListSource([])
+
+    work = make_worker(settings(tmp_path), Board(), source, threading.Event())
+    with pytest.raises(RuntimeError) if fails else nullcontext():
+        work()
+    assert closed == ["closed"]
 
 
 def test_a_pinned_profile_must_be_that_one(tmp_path: Path) -> None:
