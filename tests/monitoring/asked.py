@@ -27,6 +27,7 @@ _KNOWN = {
 }
 _KNOWN_EVERYWHERE = {
     "band": {f"{band:g}" for band in BANDS},
+    "cells": {"rare", "common"},
     "canary": {"loop", "empty", "recycled", "irrelevant", "planted", "any"},
     "family": {"same", "other", "unknown"},
     "kind": {kind.name.lower() for kind in OUTCOMES},
@@ -41,7 +42,14 @@ _KNOWN_EVERYWHERE = {
 }
 """Every value that the agent gives a label."""
 
-VARIABLES = {"$__rate_interval": "1m", "$window": "1h", "$namespace": ".*", "$job": ".*", "$model": ".*"}
+VARIABLES = {
+    "$__rate_interval": "1m",
+    "$__range": "1h",
+    "$window": "1h",
+    "$namespace": ".*",
+    "$job": ".*",
+    "$model": ".*",
+}
 """The dashboards' variables at their widest."""
 
 

@@ -18,6 +18,17 @@ def lift(level: str) -> Query:
     )
 
 
+def cells(what: str, which: str) -> str:
+    """Exchanges, or failures, in rare or common training cells within the chosen time."""
+    return f'sum(increase(offmap_cell_{what}_total{{@, cells="{which}"}}[$window]))'
+
+
+def well(which: str) -> str:
+    """Share of the exchanges in these cells that did not fail; of failures there is no series before the first."""
+    exchanges = cells("exchanges", which)
+    return f"1 - ({cells('failures', which)} or {exchanges} * 0) / {exchanges}"
+
+
 ROWS = (
     (
         lines(
@@ -255,8 +266,12 @@ ROWS = (
             "Can the judges be believed?",
             "Share of answers that are bad for certain (loops, empty, recycled, planted ones) and that judges "
             "passed. Normal: near 0. Where the least that it can be is above one half, it warns.",
-            Query("max(offmap_canary_pass_rate{@})", "passed"),
-            Query("max(offmap_canary_pass_rate_lower{@})", "at least"),
+            Query(
+                'sum(increase(offmap_canary_verdicts_total{@, canary="any", outcome="passed"}[$window]))\n'
+                '  / sum(increase(offmap_canary_verdicts_total{@, canary="any"}[$window]))',
+                "passed",
+            ),
+            Query("max(offmap_canary_pass_rate_lower{@})", "at least, since the start"),
             Query("max(offmap_canary_pass_rate{@} * 0 + 0.5)", "warns at"),
             unit="percentunit",
             size=(12, 8),
@@ -286,11 +301,11 @@ ROWS = (
         ),
         lines(
             "What is rare in training",
-            "Share of exchanges whose prompt lies in a rare training cell, with bounds, beside what is expected. "
-            "Below: nobody asks for it, which is not that answers got worse. The least of the agents.",
-            Query("min(offmap_rare_share{@})", "share"),
-            Query("min(offmap_rare_share_lower{@})", "at least"),
-            Query("min(offmap_rare_share_upper{@})", "at most"),
+            "Share of exchanges whose prompt lies in a rare training cell, beside what is expected, and the bounds "
+            "since the start. Below: nobody asks for it, which is not that answers got worse.",
+            Query(f"{cells('exchanges', 'rare')} / sum(increase(offmap_cell_exchanges_total{{@}}[$window]))", "share"),
+            Query("max(offmap_rare_share_lower{@})", "at least, since the start"),
+            Query("min(offmap_rare_share_upper{@})", "at most, since the start"),
             Query("max(offmap_rare_share_expected{@})", "normal"),
             unit="percentunit",
             size=(8, 8),
@@ -298,11 +313,11 @@ ROWS = (
         lines(
             "Does the rare survive?",
             "How much less often exchanges go well in rare cells than in common ones, as a logarithm: 0 is no "
-            "difference. Where even the most that it can be is below 0, the model does worse on what is rare in "
-            "training.",
-            Query("min(offmap_survival{@})", "now"),
-            Query("min(offmap_survival_lower{@})", "at least"),
-            Query("min(offmap_survival_upper{@})", "at most"),
+            "difference. Where even the most that it can be since the start is below 0, the model does worse on what "
+            "is rare in training.",
+            Query(f"ln(({well('rare')})\n  / ({well('common')}))", "within the chosen time"),
+            Query("max(offmap_survival_lower{@})", "at least, since the start"),
+            Query("min(offmap_survival_upper{@})", "at most, since the start"),
             Query("max(offmap_survival{@} * 0)", "normal"),
             size=(8, 8),
         ),

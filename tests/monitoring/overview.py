@@ -9,6 +9,13 @@ OFF_THE_MAP = Query(
 )
 AS_IN_TRAINING = Query('max(offmap_uncovered_share_null{@, level="0.05"})', "normal")
 
+
+def failing(bands: str) -> str:
+    """Share of exchanges that fail whose prompt's p-value lies in these bands, of all agents over the time shown."""
+    told = f'{{@, kind="any", band=~"{bands}"}}[$__range]'
+    return f"sum(increase(offmap_outcomes_total{told})) / sum(increase(offmap_outcome_exchanges_total{told}))"
+
+
 ROWS = (
     (
         number(
@@ -29,18 +36,22 @@ ROWS = (
         ),
         number(
             "Brittleness: failures off the map",
-            "How many times as often exchanges fail where the prompt lies off the map. Normal is 1: no more than "
-            "elsewhere. The second number is the least that it can be: above 1, it is no chance. Not known below 15 "
-            "failures off the map.",
-            Query('max(offmap_failure_ratio{@, kind="any"})', "times as often"),
+            "How many times as often exchanges fail where the prompt lies off the map (p ≤ .05), over the time shown. "
+            "Normal is 1: no more than elsewhere. The second number is the least that it can be since the start, by "
+            "the surest of the agents: above 1, it is no chance. Not known below 15 failures off the map.",
+            Query(
+                f"{failing('0.01|0.05')}\n  / ({failing('0.2|1')})\n"
+                '  and on () sum(increase(offmap_outcomes_total{@, kind="any", band=~"0.01|0.05"}[$__range])) >= 15',
+                "times as often",
+            ),
             Query('max(offmap_failure_ratio_lower{@, kind="any"})', "at least"),
         ),
         number(
             "Collapse: answers narrow",
             "How far answers have moved towards a collapse from what accepted ones are for such prompts, in standard "
-            "errors: the worst of diversity, rare kinds, repetition and echo. Normal: below 3. Without a baseline they "
-            "are compared with training's, from which most models lie off for good: then look at changes. It says that "
-            "variety is lost, not that answers are worse.",
+            "errors: the worst of diversity, rare kinds, repetition and echo, of all agents. Normal: below 3. Without "
+            "a baseline they are compared with training's, from which most models lie off for good: then look at "
+            "changes. It says that variety is lost, not that answers are worse.",
             Query(
                 'max(-offmap_collapse_z{@, metric=~"diversity|tail"}\n'
                 '  or offmap_collapse_z{@, metric=~"likeness|echo|recycled"})',
@@ -108,8 +119,8 @@ ROWS = (
         ),
         lines(
             "How many times as often, since the start",
-            "The ratio above since the state began, with the bounds that hold at all looks together. Normal: 1 lies "
-            "between them. The worst of the agents.",
+            "The ratio since the state began, with the bounds that hold at all looks together. Normal: 1 lies between "
+            "them. Of several agents: the largest ratio, the highest lower bound, the lowest upper one.",
             Query('max(offmap_failure_ratio{@, kind="any"})', "times as often"),
             Query('max(offmap_failure_ratio_lower{@, kind="any"})', "at least"),
             Query('min(offmap_failure_ratio_upper{@, kind="any"})', "at most"),
