@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tests.needs import require_program
 from tests.server_process import ServerError, ServerProcess
 
 CONFIG = """\
@@ -123,6 +124,19 @@ class PrometheusServer(ServerProcess):
         return [
             f"{one['scrapeUrl']}: {one['health']} {one['lastError']}" for one in self.api("targets")["activeTargets"]
         ]
+
+
+def promtool(*arguments: str | Path) -> str:
+    """Run it, and return what it says; an assertion that fails where it finds fault."""
+    done = subprocess.run(
+        [require_program("promtool", "install Prometheus (Debian: prometheus)"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def check_metrics(exposition: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,12 @@ from tests.monitoring.alert import WHERE, Alert
 from tests.monitoring.alerts_agent import ABSENT, NO_TRAFFIC, UNREAD
 from tests.monitoring.asked import unheard, unknown
 from tests.monitoring.files import FILES, FOLDER, GROUPS
-from tests.needs import require_program
+from tests.prometheus_server import promtool
 
 ROOT = Path(__file__).parents[1]
 PROMTOOL = sorted((ROOT / "tests/promtool").glob("*.yaml"))
 ALERTS = [alert for alerts in GROUPS.values() for alert in alerts]
 RUNBOOK = (ROOT / "RUNBOOK.md").read_text("utf-8")
-
-
-def promtool(*arguments: str | Path) -> str:
-    done = subprocess.run(
-        [require_program("promtool", "install Prometheus (Debian: prometheus)"), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("name", FILES)

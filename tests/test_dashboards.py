@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from tests.monitoring.asked import filled, unknown
 from tests.monitoring.files import FILES
 from tests.monitoring.panel import SELECTED
 from tests.needs import require_program
+from tests.prometheus_server import promtool
 
 ROOT = Path(__file__).parents[1]
 DASHBOARDS = {Path(name).stem: json.loads(text()) for name, text in FILES.items() if name.endswith(".json")}
@@ -88,6 +90,42 @@ def test_the_rows_of_a_table_are_those_of_all_its_queries(panel: dict[str, Any])
 def test_a_number_is_of_now(panel: dict[str, Any]) -> None:
     """Over a range Grafana takes the last number that there is, be it a day old: what is not known now is not shown."""
     assert {(target["instant"], target["range"]) for target in panel["targets"]} == {(True, False)}
+
+
+POOLED = {
+    "Brittleness: failures off the map": (3 / 10) / (3 / 100),
+    "What is rare in training": 2 / 10,
+    "Does the rare survive?": math.log(1 / (7 / 8)),
+    "Can the judges be believed?": 1 / 4,
+}
+
+
+def counted(agent: str, times: int) -> dict[str, int]:
+    """Counters of an agent, and by how much each grows in a minute; of what never failed there is none."""
+    series = {f'offmap_cell_exchanges_total{{cells="{cells}"': n for cells, n in (("rare", 2), ("common", 8))}
+    series['offmap_cell_failures_total{cells="common"'] = 1
+    for outcome, n in (("passed", 1), ("failed", 3)):
+        series[f'offmap_canary_verdicts_total{{canary="any",outcome="{outcome}"'] = n
+    for band, failed, n in (("0.01", 2, 4), ("0.05", 1, 6), ("0.2", 1, 20), ("1", 2, 80)):
+        series[f'offmap_outcomes_total{{kind="any",band="{band}"'] = failed
+        series[f'offmap_outcome_exchanges_total{{kind="any",band="{band}"'] = n
+    return {f'{name},job="offmap",instance="{agent}"}}': times * n for name, n in series.items()}
+
+
+@pytest.mark.prometheus
+def test_what_counters_add_up_is_of_all_agents(tmp_path: Path) -> None:
+    grows = counted("a", 1) | counted("b", 3)
+    looked = [
+        {"expr": filled(panel.values[0]["targets"][0]["expr"]), "eval_time": "60m", "exp_samples": [{"value": value}]}
+        for title, value in POOLED.items()
+        for panel in PANELS
+        if panel.values[0]["title"] == title
+    ]
+    assert len(looked) == len(POOLED)
+    series = [{"series": name, "values": f"0+{n}x60"} for name, n in grows.items()]
+    case = {"interval": "1m", "input_series": series, "promql_expr_test": looked}
+    (tmp_path / "case.yaml").write_text(json.dumps({"evaluation_interval": "1m", "tests": [case]}))
+    assert "SUCCESS" in promtool("test", "rules", tmp_path / "case.yaml")
 
 
 @pytest.mark.parametrize("board", DASHBOARDS.values(), ids=list(DASHBOARDS))
