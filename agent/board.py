@@ -11,25 +11,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agent.tally import Labels, Sample, Snapshot
 
-DOWN_REASONS = (
-    "starting",
-    "bad_config",
-    "bad_profile",
-    "profile_unreachable",
-    "bad_checkpoint_folder",
-    "canary_mismatch",
-    "broker_unreachable",
-    "broker_authentication",
-    "broker_tls",
-    "broker_forbidden",
-    "topic_missing",
-    "poll_failed",
-    "registry_unreachable",
-    "no_checkpoint",
-    "crashed",
-    "stopped",
-)
-"""Every value of the label `reason` of `offmap_down`."""
+DOWN_REASONS = {
+    "starting": "not ready yet: the profile is loaded and checked, then the group joined",
+    "bad_config": "the configuration cannot be used: `offmap check-config` names every problem",
+    "bad_profile": "the profile is missing, damaged, or not the one that profile.fingerprint or profile.sha256 names",
+    "profile_unreachable": "profile.url gives no profile; tried again",
+    "bad_checkpoint_folder": "checkpoint.path cannot be written, or another agent uses it",
+    "canary_mismatch": "this machine embeds the profile's test texts otherwise than the one that fitted it: "
+    "scores would not be comparable (offmap_canary_deviation says by how much)",
+    "broker_unreachable": "no broker answers at kafka.bootstrap_servers; tried again",
+    "broker_authentication": "a broker refused the user, the password or the mechanism",
+    "broker_tls": "no TLS connection: a certificate, its authority, its name, or a broker that speaks no TLS",
+    "broker_forbidden": "the user may not read a topic or use the group",
+    "topic_missing": "a topic of kafka.topics does not exist, or nothing matches kafka.topic_pattern; looked for again",
+    "poll_failed": "reading failed in another way, which the log names; tried again",
+    "registry_unreachable": "the schema registry does not answer, and messages whose schema is not known wait",
+    "no_checkpoint": "the checkpoint could not be written: a full or read-only volume; tried again",
+    "crashed": "the worker failed; the log has the traceback, and it is started again",
+    "stopped": "it was told to stop",
+}
+"""Every value of the label `reason` of `offmap_down` → what it means, for the README's table."""
 
 STUCK_AFTER_SECONDS = 120.0
 """A worker that has given no sign for so long is stuck in native code or in the client: liveness fails."""

@@ -72,8 +72,12 @@ def _mix(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _cells(snapshot: Snapshot) -> Iterator[str]:
+    said = set()
     for (side, horizon), ratio in snapshot.get("offmap_coverage_ratio", {}).items():
-        yield f"cells of the last {horizon} {side}s on the map: {ratio:.2f} of those that their number would visit"
+        if (side, ratio) not in said:  # longer horizons than the log see the same
+            which = f"the last {horizon} {side}s on the map (or all, where fewer came)"
+            yield f"cells visited by {which}: {ratio:.2f} of what as many texts like the reference would visit"
+        said.add((side, ratio))
     for (side,), mass in snapshot.get("offmap_lost_mass", {}).items():
         if mass:
             cells, evidence = (_value(snapshot, f"offmap_lost_{what}", (side,)) for what in ("cells", "evidence"))

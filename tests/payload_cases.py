@@ -596,4 +596,9 @@ CASES: dict[str, Case] = {
         [Exchange(id="7", time=NOON, prompt=PROMPT, response=RESPONSE, shape="plain")],
         [("prompt",)],
     ),
+    "feedback": Case(
+        {"id": "f1", "exchange_id": 7, "time": NOON, "feedback": "thumbs_down"},
+        [Exchange(time=NOON, shape="feedback", join_key="7", scores=(Score("feedback", label="thumbs_down"),))],
+        [("feedback",), ("exchange_id",)],
+    ),
 }

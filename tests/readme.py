@@ -12,8 +12,10 @@ from typing import Any
 import typer.main
 
 import config
+from agent.board import DOWN_REASONS
 from agent.cli import app
 from agent.metric_table import metrics_markdown
+from agent.payloads.reasons import REASONS
 from benchmarks import figures
 
 
@@ -42,12 +44,20 @@ def _argument(param: Any) -> str:
     return param.name.upper() + ("..." if param.nargs == -1 else "")
 
 
+def table(reasons: dict[str, str], title: str) -> str:
+    """Write what each value of a label means."""
+    return "\n".join([f"| {title} | what it means |", "|---|---|", *(f"| `{k}` | {v} |" for k, v in reasons.items())])
+
+
+OUTCOMES = {"decoded": "readable; with what it holds: a prompt, a response, feedback"} | REASONS
 README = Path(__file__).parents[1] / "README.md"
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands_markdown,
     "configuration": config.reference_markdown,
     "figures": figures.markdown,
+    "down": lambda: table(DOWN_REASONS, "reason"),
     "metrics": metrics_markdown,
+    "outcomes": lambda: table(OUTCOMES, "outcome"),
 }
 PART = re.compile(r"(?<=<!-- generated: )(\w+)( -->\n).*?(?=<!-- end -->)", re.DOTALL)
 

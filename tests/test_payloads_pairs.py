@@ -6,7 +6,7 @@ import json
 import pytest
 
 from agent.payloads import REASONS, SHAPES, DecodeOptions, FieldMap, decode
-from agent.records import Exchange, Record, Rejected
+from agent.records import Exchange, Record, Rejected, Score
 
 REQUEST = {
     "model": "gpt-4o",
@@ -315,3 +315,55 @@ def test_options_that_make_no_sense(options):
 def test_names_are_distinct():
     assert len(set(SHAPES)) == len(SHAPES)
     assert len(set(REASONS)) == len(REASONS)
+
+
+ENDED = [
+    ({"status": 503, "error": {"type": "overloaded"}}, {"status": 503, "error": "overloaded"}),
+    ({"status_code": "200", "status": "ok", "error": None}, {"status": 200}),
+    ({"status": "success", "error": "", "scores": [], "feedback": None}, {}),
+    ({"error": "we said: Hi"}, {"error": "error"}),  # never the words
+    ({"error": False, "finishReason": "length"}, {"finish_reason": "length"}),
+    ({"feedback": "thumbs_down"}, {"scores": (Score("feedback", label="thumbs_down"),)}),
+    ({"feedback": {"score": 0, "comment": "bad"}}, {"scores": (Score("feedback", 0.0),)}),
+    ({"scores": {"helpful": False, "rating": 2}}, {"scores": (Score("helpful", label="false"), Score("rating", 2.0))}),
+    (
+        {"scores": [{"name": "correct", "value": "0", "judge": "j"}, {"value": 1}, "moved"]},
+        {"scores": (Score("correct", 0.0, judge="j"),)},
+    ),
+]
+
+
+@pytest.mark.parametrize(("beside", "expected"), ENDED)
+def test_how_it_ended_is_read_beside_the_texts(beside, expected):
+    for document in (PLAIN, {"request": REQUEST, "response": "Hello!"}, {"messages": "Hi", "response": "Hello!"}):
+        before = read(document)[0]
+        assert read(document | beside) == [before._replace(**expected)]
+
+
+def test_an_api_s_own_word_on_its_end_counts_more_than_the_log_s():
+    (before,) = read({"request": REQUEST, "response": RESPONSE})
+    (found,) = read({"request": REQUEST, "response": RESPONSE, "finish_reason": "cancelled", "status": 200})
+    assert found == before._replace(status=200)
+    assert found.finish_reason != "cancelled"
+
+
+def test_no_answer_is_waited_for_after_an_error():
+    assert read({"prompt": "Hi", "id": "7", "status": 503}) == [Exchange("7", prompt="Hi", shape="plain", status=503)]
+    assert read({"prompt": "Hi", "id": "7", "status": 200})[0].join_key == "7"
+
+
+def test_feedback_alone_names_its_exchange():
+    found = read({"id": "f1", "response_id": "7", "time": 1714564800, "feedback": "thumbs_up", "comment": "thanks"})
+    expected = Exchange(
+        time=1714564800.0, shape="feedback", join_key="7", scores=(Score("feedback", label="thumbs_up"),)
+    )
+    assert found == [expected]
+    assert (
+        read({"trace_id": "t", "scores": {"helpful": 1}})[0][7:]
+        == expected._replace(join_key="t", trace_id="t", scores=(Score("helpful", 1.0),))[7:]
+    )
+
+
+@pytest.mark.parametrize("beside", [{}, {"id": "7", "utterance": "Hi"}, {"id": "7", "feedback": None}])
+def test_feedback_of_nothing_and_beside_texts_that_moved_is_seen(beside):
+    assert read({"feedback": "thumbs_up"} | beside) == [Rejected("unrecognised")]

@@ -98,7 +98,8 @@ def test_a_page_says_when_and_against_what_and_everything_else_that_moved() -> N
     assert rest == [
         "pager of the slice big: quiet, evidence 2.2 of 9.5 that pages, against its own recorded baseline",
         "mix of prompts: CHANGED at 2025-06-15 15:06+00:00, now 1.25 of what warns, against training",
-        "cells of the last 1000 prompts on the map: 0.75 of those that their number would visit",
+        "cells visited by the last 1000 prompts on the map (or all, where fewer came): 0.75 of what as many texts like "
+        "the reference would visit",
         "LOST: 3 cells, 12.5% of the reference, not visited any more, evidence 20.0",
         "diversity of prompts over that of training: 0.80 (order 0.5), 0.90 (order 2)",
         "scripts of prompts: latin 75.0% (reference 99.0%), han 25.0% (reference 0.0%)",

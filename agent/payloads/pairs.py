@@ -6,6 +6,7 @@ from typing import Any
 
 from agent.payloads.bodies import REQUEST_MARKS, RESPONSE_MARKS, read_request, read_response
 from agent.payloads.context import Context, Outcome
+from agent.payloads.ended import IDS, TIMES, TRACES, with_end
 from agent.payloads.fields import dig, first, name, number
 from agent.payloads.halves import answered, asked, pair
 from agent.payloads.times import to_seconds
@@ -18,9 +19,6 @@ BODY_MARKS = frozenset({"choices", "object", "model"})
 """With one of these a message may be an API's own body although it has "input" or "output" too."""
 ALONE_MARKS = REQUEST_MARKS | RESPONSE_MARKS
 
-_IDS = ("id", "request_id", "requestId", "x-request-id", "correlation_id", "correlationId")
-_TIMES = ("time", "timestamp", "@timestamp", "created", "created_at", "createdAt", "start_time", "startTime", "ts")
-_TRACES = ("trace_id", "traceId")
 _SESSIONS = ("session_id", "sessionId", "conversation_id", "conversationId")
 _MILLISECONDS = ("latency_ms", "latencyMs", "duration_ms", "durationMs")
 
@@ -37,7 +35,7 @@ def read_pair(document: dict[str, Any], context: Context) -> list[Outcome]:
     if _absent(question) and not any(isinstance(each, Exchange) and (each.shape or each.error) for each in found):
         return []  # a bare text under a usual name: an answer of what, nobody knows
     # a half is logged alone only where something joins it; else the other half is here under a name that has moved
-    return found if name(first(document, _IDS)) else [*found, Rejected("unrecognised")]
+    return found if name(first(document, IDS)) else [*found, Rejected("unrecognised")]
 
 
 def read_body(document: dict[str, Any], context: Context) -> list[Outcome]:
@@ -55,7 +53,7 @@ def read_alone(document: dict[str, Any], context: Context) -> list[Outcome]:
 
 def is_request(document: dict[str, Any]) -> bool:
     """Say whether a prompt is that of a completion's request: it names its model, and nothing that a log would add."""
-    return "model" in document and "prompt" in document and first(document, (*_IDS, *_TIMES)) is None
+    return "model" in document and "prompt" in document and first(document, (*IDS, *TIMES)) is None
 
 
 def read_both(document: dict[str, Any], question: Any, answer: Any, context: Context) -> list[Outcome]:
@@ -85,13 +83,16 @@ def _with_envelope(outcome: Outcome, document: dict[str, Any], *, whole: bool) -
     """Add what the log line says around the bodies; a body's own word counts more."""
     if isinstance(outcome, Rejected):
         return outcome
-    identity = name(first(document, _IDS))
+    identity = name(first(document, IDS))
     other = identity if outcome.id is not None and identity != outcome.id else None
     milliseconds = number(first(document, _MILLISECONDS))
-    return outcome._replace(
+    ended = with_end(outcome, document)
+    failed = ended.error is not None or (ended.status or 0) >= 400
+    whole = whole or (failed and ended.prompt is not None)  # no answer will come
+    return ended._replace(
         id=outcome.id or identity,
-        time=outcome.time or to_seconds(first(document, _TIMES)),
-        trace_id=name(first(document, _TRACES)) or other,  # feedback may name either id
+        time=outcome.time or to_seconds(first(document, TIMES)),
+        trace_id=name(first(document, TRACES)) or other,  # feedback may name either id
         session=name(first(document, _SESSIONS)) or outcome.session,
         model=outcome.model or name(document.get("model")),
         latency=None if milliseconds is None else milliseconds / 1e3,

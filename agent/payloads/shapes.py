@@ -9,6 +9,7 @@ from agent.payloads import (
     cloudevents,
     connect,
     conversation,
+    ended,
     kong,
     kserve_export,
     langfuse,
@@ -47,6 +48,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape("alone", pairs.BODY_MARKS, pairs.read_body),
     Shape("pair", pairs.PAIR_MARKS, pairs.read_pair),
     Shape("alone", pairs.ALONE_MARKS, pairs.read_alone),
+    Shape("feedback", ended.MARKS, ended.read),
 )
 """In order of precedence: where an object has marks of several, the first that can read it does."""
 
