@@ -86,7 +86,7 @@ def print_report(
 ) -> None:
     """Print what became of records and texts, and the uncovered shares; the profile was fitted on `reference`."""
     console = console or Console()
-    for line in (_outcomes(snapshot, "offmap_records"), *_statuses(snapshot)):
+    for line in (_outcomes(snapshot, "offmap_records"), *_statuses(snapshot), *_joins(snapshot)):
         console.print(line, markup=False, highlight=False)
     found = findings(snapshot, alpha)
     if found:
@@ -105,6 +105,21 @@ def _statuses(snapshot: Snapshot) -> Iterator[str]:
     for side in dict.fromkeys(labels[0] for labels in texts):
         counts = sorted(((labels[1], _plain(n)) for labels, n in texts.items() if labels[0] == side), key=_by_count)
         yield f"{side}s: " + ", ".join(f"{count:,.0f} {status}" for status, count in counts)
+
+
+def _joins(snapshot: Snapshot) -> Iterator[str]:
+    joins = snapshot.get("offmap_joins", {})
+    for part in dict.fromkeys(labels[0] for labels in joins):
+        counts = sorted(
+            ((labels[1], _plain(n)) for labels, n in joins.items() if labels[0] == part and n), key=_by_count
+        )
+        if counts:
+            yield f"{_APART.get(part, part)} in messages of their own: " + ", ".join(
+                f"{n:,.0f} {how}" for how, n in counts
+            )
+
+
+_APART = {"half": "requests or responses", "feedback": "verdicts"}
 
 
 def _by_count(item: tuple[str, float]) -> float:

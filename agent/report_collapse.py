@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import exp
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rich.box import SIMPLE_HEAD
@@ -77,17 +78,21 @@ def _table(found: list[AnswerFinding], beside: str) -> Table:
     return table
 
 
+_SURVIVAL = {
+    "offmap_survival": "there they end well {:.2f} times as often as in common cells ({:.2f} to {:.2f})",
+    "offmap_survival_change": "which is {:.2f} times what the baseline had ({:.2f} to {:.2f})",
+}
+
+
 def _rare(snapshot: Snapshot) -> Iterator[str]:
     share, expected = (_number(snapshot, f"offmap_rare_share{end}") for end in ("", "_expected"))
     if share is None or expected is None:
         return
-    line = f"rare training cells: {share:.1%} of exchanges on the map, {expected:.1%} expected"
-    value, low, high = (_number(snapshot, f"offmap_survival{end}") for end in ("", "_lower", "_upper"))
-    if value is not None and low is not None and high is not None:
-        line += f"; ln of those that do not fail, rare over common: {value:+.3f} ({low:+.3f} to {high:+.3f})"
-    value, low, high = (_number(snapshot, f"offmap_survival_change{end}") for end in ("", "_lower", "_upper"))
-    if value is not None and low is not None and high is not None:
-        line += f", since the baseline {value:+.3f} ({low:+.3f} to {high:+.3f})"
+    line = f"rare training cells: {share:.1%} of exchanges on the map lie there, {expected:.1%} expected"
+    for name, what in _SURVIVAL.items():
+        value, low, high = (_number(snapshot, f"{name}{end}") for end in ("", "_lower", "_upper"))
+        if value is not None and low is not None and high is not None:
+            line += "; " + what.format(exp(value), exp(low), exp(high))
     yield line
 
 

@@ -1,10 +1,12 @@
 import io
+import math
 
 import pytest
 from rich.console import Console
 
 from agent.metric_table import P_VALUE_EDGES
 from agent.report import SHOWN_LEVELS, findings, print_report
+from agent.report_collapse import _rare
 from agent.report_drift import drift_lines, print_drift
 from agent.tally import Histogram
 from detectors.interval import anytime_interval
@@ -53,6 +55,33 @@ def test_the_report_says_it_in_words() -> None:
     assert "95% interval" in text
 
 
+def test_the_report_says_what_became_of_what_came_apart() -> None:
+    joins = {("half", "joined"): 0.0, ("feedback", "unmatched"): 2.0, ("feedback", "joined"): 1168.0}
+    text = printed({"offmap_joins": joins})
+    assert "verdicts in messages of their own: 1,168 joined, 2 unmatched\n" in text
+    assert "requests or responses" not in text
+
+
+def test_horizons_that_the_log_does_not_reach_are_not_said_again() -> None:
+    ratios = {("prompt", "1000"): 0.75, ("prompt", "10000"): 0.9, ("prompt", "100000"): 0.9}
+    assert [
+        "last 1000 " in line or "last 10000 " in line for line in drift_lines({"offmap_coverage_ratio": ratios})
+    ] == [True] * 2
+
+
+def test_rare_cells_are_told_as_ratios() -> None:
+    snapshot = {"offmap_rare_share": {(): 0.17}, "offmap_rare_share_expected": {(): 0.2}}
+    snapshot |= {
+        f"offmap_survival{end}": {(): math.log(value)} for end, value in (("", 0.9), ("_lower", 0.7), ("_upper", 1.1))
+    }
+    assert list(_rare(snapshot)) == [
+        (
+            "rare training cells: 17.0% of exchanges on the map lie there, 20.0% expected; "
+            "there they end well 0.90 times as often as in common cells (0.70 to 1.10)"
+        )
+    ]
+
+
 def test_nothing_scored_is_said() -> None:
     text = printed({"offmap_records": {("not_json",): 3.0}})
     assert "Nothing was scored." in text
@@ -98,8 +127,10 @@ def test_a_page_says_when_and_against_what_and_everything_else_that_moved() -> N
     assert rest == [
         "pager of the slice big: quiet, evidence 2.2 of 9.5 that pages, against its own recorded baseline",
         "mix of prompts: CHANGED at 2025-06-15 15:06+00:00, now 1.25 of what warns, against training",
-        "cells visited by the last 1000 prompts on the map (or all, where fewer came): 0.75 of what as many texts like "
-        "the reference would visit",
+        (
+            "cells visited by the last 1000 prompts on the map (or all, where fewer came): "
+            "0.75 of what as many texts like the reference would visit"
+        ),
         "LOST: 3 cells, 12.5% of the reference, not visited any more, evidence 20.0",
         "diversity of prompts over that of training: 0.80 (order 0.5), 0.90 (order 2)",
         "scripts of prompts: latin 75.0% (reference 99.0%), han 25.0% (reference 0.0%)",
