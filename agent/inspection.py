@@ -104,10 +104,20 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from (("", line) for line in more)
     elif "sides" in facts:
         yield "baseline", "none: the pager is off, unless pager.tolerated_share is set; see `offmap baseline`"
-    if "response" not in facts["references"]:
-        yield "not told", "irrelevant and recycled answers: there is no reference of responses, so none is embedded"
+    yield from (("not told", line) for line in _lacking(facts))
     if facts["kept_examples"]:
         yield "text", f"holds {facts['kept_examples']} prompts as text"
+
+
+def _lacking(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a profile without responses, or with too few pairs, cannot tell of answers."""
+    answers = "whether answers narrow, echo training, come again or lose their rare kinds "
+    answers += " (offmap_answer…, offmap_collapse…)"
+    if "response" not in facts["references"]:
+        yield "irrelevant and recycled answers: there is no reference of responses, so none is embedded"
+        yield f"{answers}: nor are there pairs to compare with"
+    elif not facts.get("sides", {}).get("response", {}).get("pairs"):
+        yield f"{answers}: too few pairs of training have different prompts, or it was fitted by an older offmap"
 
 
 def _training(reference: str, training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -135,7 +145,7 @@ def _side(side: str, found: Mapping[str, Any], stored: Mapping[str, Any]) -> Ite
     if terms := [f"{found[name]:,} {what}" for name, what in _TERMS if name in found]:
         yield "", f"sharpened by {_list(terms)}"
     if pairs := found.get("pairs"):
-        yield "", f"{pairs:,} pairs with prompts to compare answers with"
+        yield "", f"{pairs:,} pairs with different prompts, to compare answers with"
     yield "", f"{len(found['length_bins'])} length bin(s), {found['twin_rate']:.1%} of texts have a near-duplicate"
 
 

@@ -84,6 +84,6 @@ def check_labels(terms: Terms, constants: npt.NDArray[np.float64], facts: dict[s
     facts["label_entropy"] = round(undecided, 4)
     if undecided > MOST_UNDECIDED:
         raise ValueError(
-            f"the {facts['labels']} labels cannot be told from the texts: unseen texts leave {undecided:.0%} of the "
-            "doubt; fit without them"
+            f"the {facts['labels']} labels cannot be told from the texts (on unseen texts {undecided:.0%} as "
+            f"uncertain as guessing; {MOST_UNDECIDED:.0%} is allowed): fit without labels"
         )

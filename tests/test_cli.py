@@ -117,6 +117,8 @@ def test_fit_then_inspect(offmap, train: Path, tmp_path: Path) -> None:
     assert facts["sides"]["prompt"]["texts"] == 200
     assert facts["training"]["shapes"] == {"prompt": 200}
     assert facts["kept_examples"] == 0
+    lacking = [line for line in shown.out.splitlines() if line.startswith("not told")]
+    assert ["irrelevant" in lacking[0], "offmap_collapse" in lacking[1]] == [True, True]
 
 
 @pytest.mark.usefixtures("letters_model")
@@ -129,6 +131,8 @@ def test_a_profile_of_other_origin_is_shown_too(offmap) -> None:
     shown = offmap("inspect", small_profile())
     assert shown.status == 0
     assert "letters" in shown.out
+    (lacking,) = [line for line in shown.out.splitlines() if line.startswith("not told")]  # it has responses, no pairs
+    assert "offmap_collapse" in lacking
 
 
 @pytest.mark.usefixtures("letters_model")

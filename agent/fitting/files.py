@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from agent.fitting.errors import FitError
 from agent.payloads.jsontext import loads
 from agent.payloads.reasons import UnreadableError
-from agent.sources.documents import read_messages
+from agent.sources.documents import TABLES, read_messages
 from agent.sources.errors import SourceError
 from agent.sources.lines import PARQUET
 
@@ -36,6 +36,17 @@ class Document(NamedTuple):
     line: int
     value: dict[str, Any] | None
     problem: str = ""
+
+
+def unit(path: Path) -> str:
+    """Return what is counted in a file, from 1: the rows of a table without its heading may take several lines.
+
+    Examples
+    --------
+    >>> unit(Path("faq.csv")), unit(Path("chats.jsonl"))
+    ('row', 'line')
+    """
+    return "row" if path.name.endswith((*TABLES, ".parquet")) else "line"
 
 
 def read_documents(path: Path) -> Iterator[Document]:

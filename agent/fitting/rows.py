@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent.fitting.errors import FitError
-from agent.fitting.files import Document, read_documents
+from agent.fitting.files import Document, read_documents, unit
 from agent.fitting.shapes import SHAPES, Pair, conversation, field_names, is_synthetic, response_text, shape_of
 from agent.payloads.fields import dig
 
@@ -80,7 +80,7 @@ class Readings:
         """Count a row that cannot be used."""
         self.bad[problem] += 1
         if len(self.first_bad) < _SHOWN:
-            self.first_bad.append(f"{path}, line {document.line}: {problem}")
+            self.first_bad.append(f"{path}, {unit(path)} {document.line}: {problem}")
 
 
 def read_rows(paths: Sequence[Path], fields: RowFields, readings: Readings | None = None) -> Iterator[Row]:
@@ -143,7 +143,7 @@ class _FileReader:
         yield from (Row(prompt, response, group, synthetic, label) for prompt, response in pairs)
 
     def _refuse(self, document: Document, problem: str) -> None:
-        self._problem = self._problem or f"line {document.line}: {problem}"
+        self._problem = self._problem or f"{unit(self._path)} {document.line}: {problem}"
         self._readings.refuse(self._path, document, problem)
 
     def _pairs(self, row: dict[str, Any]) -> tuple[str, list[Pair]]:
