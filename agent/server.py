@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from agent.board import Board
+
+log = logging.getLogger(__name__)
 
 
 class ServerError(Exception):
@@ -82,6 +86,13 @@ class _Server(ThreadingMixIn, TCPServer):
         if self.address_family == socket.AF_INET6:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Be told of what failed: a scraper that hung up is no news, and all else goes where logs go."""
+        del request, client_address
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            log.error("a request could not be answered", exc_info=error)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import http.client
 import socket
 import urllib.error
 import urllib.request
@@ -130,6 +131,25 @@ def test_a_port_can_be_had_again_at_once(board: Board) -> None:
             pass
     first.close()
     MetricsServer(board, "127.0.0.1", first.port).close()
+
+
+@pytest.mark.parametrize(("error", "logged"), [(BrokenPipeError(), 0), (KeyError("the patient's diagnosis"), 1)])
+def test_a_request_that_fails_is_logged_unless_the_scraper_hung_up(
+    error: Exception,
+    logged: int,
+    server: MetricsServer,
+    board: Board,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def fail() -> bool:
+        raise error
+
+    board.stuck = fail  # type: ignore[assignment]
+    with pytest.raises(http.client.RemoteDisconnected):
+        get(server, "/livez")
+    assert [record.message for record in caplog.records] == logged * ["a request could not be answered"]
+    assert "patient's" not in capfd.readouterr().err
 
 
 def test_a_host_that_is_none_is_named() -> None:
