@@ -39,12 +39,13 @@ def texts(path: Path, fields: RowFields | None = None) -> list[tuple[str | None,
     [
         PLAIN,
         {"prompt": "Where is my parcel?", "completion": "On its way."},
+        {"question": "Where is my parcel?", "answer": "On its way.", "text": "a page that it is about"},
         {"instruction": "Where is my parcel?", "input": "", "output": "On its way."},
         {"messages": TALK[3:]},
         {"conversations": [{"from": "human", "value": PLAIN["prompt"]}, {"from": "gpt", "value": PLAIN["response"]}]},
         {"prompt": TALK[3:4], "chosen": TALK[4:], "rejected": [{"role": "assistant", "content": "No."}]},
     ],
-    ids=["plain", "completion", "instruction", "messages", "conversations", "preference"],
+    ids=["plain", "completion", "question", "instruction", "messages", "conversations", "preference"],
 )
 def test_known_shapes_are_recognised(row: dict[str, object], tmp_path: Path) -> None:
     assert texts(jsonl(tmp_path / "a", row)) == [("Where is my parcel?", "On its way.")]
@@ -151,8 +152,8 @@ def test_a_wrong_field_name_names_those_there_are(fields: RowFields, expected: s
 
 
 def test_an_unknown_shape_names_the_fields_and_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(FitError, match=r"there are the fields question, answer\. Known are .*--prompt-field"):
-        read(jsonl(tmp_path / "a", *[{"question": "Where?", "answer": "There."}] * 2_000))
+    with pytest.raises(FitError, match=r"there are the fields ask, answer\. Known are .*--prompt-field"):
+        read(jsonl(tmp_path / "a", *[{"ask": "Where?", "answer": "There."}] * 2_000))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from agent.payloads.fields import first
 from agent.payloads.text import content_text, prompt_text, reply_text
 
 Pair = tuple[str | None, str | None]
@@ -61,7 +62,7 @@ def response_text(value: Any) -> str | None:
 
 def _prompt(row: dict[str, Any], which: str) -> list[Pair]:
     response = next((text for name in _RESPONSES if (text := response_text(row.get(name)))), None)
-    return [(prompt_text(row["prompt"], which), response)]
+    return [(prompt_text(first(row, ("prompt", "question")), which), response)]
 
 
 def _instruction(row: dict[str, Any], _which: str) -> list[Pair]:
@@ -87,6 +88,7 @@ SHAPES = (
     Shape("instruction", "instruction", _instruction),
     Shape("messages", "messages", _messages),
     Shape("conversations", "conversations", _conversations),
+    Shape("question", "question", _prompt),
     Shape("text", "text", _text),
 )
 
