@@ -217,7 +217,7 @@ def test_one_of_a_session_and_one_of_equal_prompts_counts(make: Make) -> None:
 
 def test_prompts_without_an_answer_are_no_exchanges(make: Make) -> None:
     pipeline = make()
-    feed(pipeline, [{"id": f"p{i}", "time": NOW + i, "prompt": ASKED[i]} for i in range(20)])
+    feed(pipeline, [{"time": NOW + i, "prompt": ASKED[i]} for i in range(20)])
     assert "offmap_outcome_exchanges" not in pipeline.evaluate()
     feed(pipeline, [{"id": f"q{i}", "time": NOW + i, "prompt": ASKED[i], "response": "So it is."} for i in range(20)])
     assert by_kind(pipeline, "offmap_outcome_exchanges")["any"] == 20
