@@ -25,6 +25,7 @@ def test_a_planted_loop_is_found_wherever_it_breaks_off(piece: str, repeats: int
 
 def test_numbered_loops_count_and_lists_do_not() -> None:
     assert ends_in_loop("".join(f"{i}. Check the meter again.\n" for i in range(20)))
+    assert ends_in_loop("".join(f"{i}. Prüfe den Zähler \ud800 noch einmal 🔌.\n" for i in range(20)))
     assert not ends_in_loop("\n".join(f"{i}. {text}" for i, text in enumerate(sentences(40, 1))))
     assert not ends_in_loop("| a | b |\n|---|---|\n" * 5)
     assert not ends_in_loop("".join(random.Random(0).choices("abcdef ", k=5_000)))
